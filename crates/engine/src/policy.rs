@@ -1,0 +1,237 @@
+//! Who may do what: one function, deny by default, built-in roles.
+
+use std::fmt;
+
+use strongroom_envelope::Id;
+
+/// Declares the actions once: the variant, its word, and what it needs.
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal, $reach:ident;)*) => {
+        /// The operations of the product. The word is the same in policy, audit, HTTP and on the command line.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Action { $($(#[$doc])* $variant,)* }
+
+        impl Action {
+            /// Every action.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            /// Its word.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+            const fn reach(self) -> Reach {
+                match self { $(Self::$variant => Reach::$reach,)* }
+            }
+        }
+    };
+}
+
+/// What kind of principal an action is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Reading secrets: every role.
+    Read,
+    /// Changing secrets: admin and data.
+    Write,
+    /// Administration: admin.
+    Administer,
+    /// Root key and protectors: admin, and only over the local socket until roles with two persons exist.
+    Local,
+    /// The state of the service, without names: every role.
+    Observe,
+}
+
+actions! {
+    /// Create a secret or a new version of one.
+    SecretPut = "secret.put", Write;
+    /// Read a secret's value.
+    SecretGet = "secret.get", Read;
+    /// Read a secret's metadata.
+    SecretShow = "secret.show", Read;
+    /// List secrets by prefix.
+    SecretList = "secret.list", Read;
+    /// Give a secret another name.
+    SecretRename = "secret.rename", Write;
+    /// Delete a secret, for a time.
+    SecretDelete = "secret.delete", Write;
+    /// Take a deletion back.
+    SecretUndelete = "secret.undelete", Write;
+    /// Destroy a secret, or one version of it, for good.
+    SecretDestroy = "secret.destroy", Administer;
+    /// Issue a token.
+    TokenIssue = "token.issue", Administer;
+    /// List tokens.
+    TokenList = "token.list", Administer;
+    /// Revoke a token.
+    TokenRevoke = "token.revoke", Administer;
+    /// List the root key's protectors.
+    ProtectorList = "protector.list", Administer;
+    /// Add a protector.
+    ProtectorAdd = "protector.add", Local;
+    /// Drop a protector.
+    ProtectorDrop = "protector.drop", Local;
+    /// Prove that a protector opens.
+    ProtectorProve = "protector.prove", Local;
+    /// Replace a broken or tampered protector.
+    ProtectorReplace = "protector.replace", Local;
+    /// Unlock the server.
+    Unlock = "unlock", Local;
+    /// Lock the server.
+    Lock = "lock", Local;
+    /// The state of the server.
+    Status = "status", Observe;
+    /// What is wrong and how to mend it.
+    Doctor = "doctor", Administer;
+    /// List quarantined records.
+    QuarantineList = "quarantine.list", Administer;
+    /// Check a quarantined record again, accept its older generation, or delete it.
+    QuarantineRelease = "quarantine.release", Local;
+    /// Verify every record now.
+    StoreVerify = "store.verify", Administer;
+    /// Remove old bytes from the store's files.
+    StoreScrub = "store.scrub", Administer;
+    /// Read the audit trail.
+    AuditSearch = "audit.search", Administer;
+    /// Accept that the program has changed.
+    UpgradeAccept = "upgrade.accept", Local;
+}
+
+impl Action {
+    /// The action with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.word() == word)
+    }
+}
+
+/// A built-in role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Everything; what touches the root key only over the local socket.
+    Admin,
+    /// Reads and changes secrets.
+    Data,
+    /// Reads secrets.
+    Read,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Admin, Self::Data, Self::Read];
+
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Data => "data",
+            Self::Read => "read",
+        }
+    }
+
+    /// The role with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.word() == word)
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Identity {
+    /// A local account, told by the kernel.
+    Peer {
+        /// Its uid.
+        uid: u32,
+    },
+    /// The holder of a token.
+    Token {
+        /// The token's id.
+        id: Id,
+    },
+    /// The server itself.
+    System,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer { uid } => write!(formatter, "uid:{uid}"),
+            Self::Token { id } => write!(formatter, "token:{id}"),
+            Self::System => formatter.write_str("system"),
+        }
+    }
+}
+
+/// How the request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// The Unix socket in the data directory.
+    Local,
+    /// TLS over TCP.
+    Network,
+}
+
+/// An authenticated caller.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Principal {
+    /// Who.
+    pub identity: Identity,
+    /// With which role; `None` may do nothing.
+    pub role: Option<Role>,
+    /// Through which door.
+    pub channel: Channel,
+}
+
+impl Principal {
+    /// The server acting by itself.
+    pub const fn system() -> Self {
+        Self { identity: Identity::System, role: Some(Role::Admin), channel: Channel::Local }
+    }
+}
+
+/// What an action is about, in its canonical form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Object<'a> {
+    /// A named thing, or a prefix for a list.
+    Name(&'a str),
+    /// A thing without a name.
+    Id(Id),
+    /// The server as a whole.
+    System,
+}
+
+impl fmt::Display for Object<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => formatter.write_str(name),
+            Self::Id(id) => id.fmt(formatter),
+            Self::System => Ok(()),
+        }
+    }
+}
+
+/// The judgement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Do it.
+    Allow,
+    /// Do not; the reason names role and action only.
+    Deny(String),
+}
+
+/// Judges one request. The only place where access is decided.
+pub fn decide(principal: &Principal, action: Action, _object: Object<'_>) -> Decision {
+    let Some(role) = principal.role else {
+        return Decision::Deny(format!("{} has no role", principal.identity));
+    };
+    let allowed = match action.reach() {
+        Reach::Read | Reach::Observe => true,
+        Reach::Write => matches!(role, Role::Admin | Role::Data),
+        Reach::Administer => role == Role::Admin,
+        Reach::Local => role == Role::Admin && principal.channel == Channel::Local,
+    };
+    match (allowed, action.reach(), role) {
+        (true, ..) => Decision::Allow,
+        (false, Reach::Local, Role::Admin) => {
+            Decision::Deny(format!("{} is possible only over the local socket", action.word()))
+        }
+        (false, ..) => Decision::Deny(format!("the role `{}` does not include {}", role.word(), action.word())),
+    }
+}

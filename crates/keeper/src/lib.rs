@@ -1,0 +1,3 @@
+//! The unlocked store without a network: unlock, heal, committer, catalogue, quarantine, and the offline commands.
+
+pub mod facade;
