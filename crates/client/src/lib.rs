@@ -1,1 +1,28 @@
-//! (being written)
+//! What an application links to call a Strongroom server: over its Unix socket, or over TLS to a server it can recognise.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), strongroom_client::ClientError> {
+//! use strongroom_client::{Client, Target};
+//!
+//! let client = Client::connect(Target::Socket("/var/lib/strongroom".into())).await?;
+//! let secret = client.secret_get("ftp/acme").await?;
+//! log_in(secret.value.expose());
+//! # Ok(())
+//! # }
+//! # fn log_in(_password: &[u8]) {}
+//! ```
+
+mod call;
+mod connection;
+mod error;
+mod retry_key;
+mod secret;
+mod target;
+mod trust;
+
+pub use call::{Client, Patience};
+pub use error::{ClientError, Refused};
+pub use retry_key::{IdempotencyKey, IdempotencyKeyRefusal};
+pub use secret::SecretValue;
+pub use target::{Target, TargetRefusal};
+pub use trust::{Pin, PinRefusal, Trust};

@@ -1,1 +1,22 @@
-//! (being written)
+//! The only crate that names an algorithm: sealing, hashing, derivation, passwords, signatures.
+//!
+//! No input or output and no wall clock; secrets come and go in the types of `strongroom_secret`.
+//! Formats are fixed by `docs/spec/cipher.md` and `docs/spec/labels.md`.
+
+mod block;
+mod cipher;
+pub mod derive;
+mod gcm;
+pub mod hash;
+#[cfg(feature = "known-answers")]
+pub mod known_answers;
+pub mod labels;
+pub mod mac;
+pub mod oaep;
+pub mod password;
+pub mod random;
+pub mod selftest;
+pub mod signature;
+
+pub use cipher::{COMMITMENT, NONCE, OVERHEAD, OpenError, PLAINTEXT_LIMIT, SealingKey, TAG};
+pub use labels::Label;

@@ -1,5 +1,6 @@
 //! Names: one canonical form, checked in one place, authorised, executed and audited alike.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use strongroom_envelope::Id;
@@ -18,7 +19,7 @@ impl Name {
     /// The name, or what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         check_segments(text, false)?;
-        if Id::parse(text).is_some() {
+        if Id::parse(text).is_ok() {
             return Err(invalid("a name may not look like an id (UUID)"));
         }
         Ok(Self(text.into()))
@@ -26,6 +27,12 @@ impl Name {
 
     /// A name that was checked when it was stored.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -42,6 +49,22 @@ impl fmt::Debug for Name {
     }
 }
 
+impl<C> minicbor::Encode<C> for Name {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        encoder: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        encoder.str(&self.0)?.ok()
+    }
+}
+
+impl<'b, C> minicbor::Decode<'b, C> for Name {
+    fn decode(decoder: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        Self::parse(decoder.str()?).map_err(|_| minicbor::decode::Error::message("a text that is not a name"))
+    }
+}
+
 /// A name or an id, as a caller gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selector {
@@ -55,8 +78,8 @@ impl Selector {
     /// What parses as a UUID is an id, everything else must be a name.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         match Id::parse(text) {
-            Some(id) => Ok(Self::Id(id)),
-            None => Name::parse(text).map(Self::Name),
+            Ok(id) => Ok(Self::Id(id)),
+            Err(_) => Name::parse(text).map(Self::Name),
         }
     }
 }

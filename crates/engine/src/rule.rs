@@ -1,13 +1,17 @@
 //! How a rule is written: facts go in; a reply and a commit come out, or a need, or a refusal.
 
-use std::sync::Arc;
+mod facts;
+mod refusal;
 
 use strongroom_crypto::SealingKey;
-use strongroom_envelope::{Generation, Id, RecordKey, RecordKind, Timestamp, body};
+use strongroom_envelope::{Generation, Id, RecordKey, RecordKind};
 use strongroom_secret::SecretBytes;
 
+pub use facts::{Answers, Facts, Opened, Randomness, Stored, Trace};
+pub use refusal::Refusal;
+
 use crate::name::Name;
-use crate::policy::{Action, Decision, Object, Principal, decide};
+use crate::policy::Action;
 
 /// One operation of the product: what a caller asks for, and the rule that answers it.
 pub trait Operation: Send + 'static {
@@ -51,6 +55,9 @@ impl<R> Done<R> {
 pub enum Stop {
     /// It needs these facts; run it again when they are there.
     Need(Vec<Need>),
+    /// What was fetched does not fit together: something changed in between. Fetch everything anew; when that has not
+    /// helped eight times it is [`Refusal::Contention`].
+    Stale,
     /// It will not do what was asked.
     Refused(Refusal),
 }
@@ -70,6 +77,8 @@ pub enum Need {
     Name(RecordKind, Name),
     /// The names of this kind that begin with a prefix, in order.
     Page(PageRequest),
+    /// The ids of the records of a kind that has no names, in rising order.
+    Ids(IdsRequest),
     /// A version of an application key, ready for use.
     Key(KeyChoice),
 }
@@ -83,6 +92,17 @@ pub struct PageRequest {
     pub prefix: String,
     /// Only names greater than this one.
     pub after: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// One page of ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdsRequest {
+    /// Which records.
+    pub kind: RecordKind,
+    /// Only ids greater than this one.
+    pub after: Option<Id>,
     /// At most so many.
     pub limit: usize,
 }
@@ -104,92 +124,6 @@ pub struct KeyHandle {
     pub version: u32,
     /// The key itself.
     pub sealing: SealingKey,
-}
-
-/// Why an operation was refused. The shell turns each into one error code; none holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Nothing there, or nothing the caller may know of.
-    #[error("there is no {what} `{target}`")]
-    NotFound {
-        /// `secret`, `token` …
-        what: &'static str,
-        /// The name or id asked for.
-        target: String,
-    },
-    /// The name is taken.
-    #[error("the name `{name}` is already in use")]
-    NameTaken {
-        /// The name.
-        name: String,
-    },
-    /// The secret is deleted and can be undeleted.
-    #[error("`{target}` is deleted")]
-    Deleted {
-        /// The name or id asked for.
-        target: String,
-    },
-    /// Compare-and-set failed.
-    #[error("version {expected} was expected, the current version is {found}")]
-    VersionConflict {
-        /// What the caller expected; 0 means "must not exist".
-        expected: u32,
-        /// What is there; 0 means "nothing".
-        found: u32,
-    },
-    /// Policy does not allow it.
-    #[error("not permitted: {reason}")]
-    Denied {
-        /// Which rule decided; names roles and actions only.
-        reason: String,
-    },
-    /// An argument is malformed.
-    #[error("{field}: {reason}")]
-    Invalid {
-        /// Which argument.
-        field: &'static str,
-        /// What is wrong with it and how to mend it.
-        reason: String,
-    },
-    /// More than a limit allows.
-    #[error("{what} is {actual} bytes, at most {limit} are allowed")]
-    TooLarge {
-        /// What.
-        what: &'static str,
-        /// How large it is.
-        actual: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// The application key is not available now.
-    #[error("the key `{key}` is locked")]
-    KeyLocked {
-        /// Name or id of the key.
-        key: String,
-    },
-    /// A record this needs failed verification and is kept aside.
-    #[error("`{target}` is quarantined: {finding}")]
-    Quarantined {
-        /// What was asked for.
-        target: String,
-        /// The finding.
-        finding: &'static str,
-    },
-    /// A record this needs was written by a newer release.
-    #[error("`{target}` was written by a newer release")]
-    WrittenByNewer {
-        /// What was asked for.
-        target: String,
-    },
-    /// A value does not open; nothing more is said.
-    #[error("the value does not open")]
-    DoesNotOpen,
-    /// Facts changed under the rule more often than it was repeated.
-    #[error("too many changes at once on `{target}`; try again")]
-    Contention {
-        /// What was asked for.
-        target: String,
-    },
 }
 
 /// Changes that happen together or not at all, and what must still hold when they do.
@@ -256,212 +190,4 @@ pub enum NameChange {
     },
     /// The name is free again.
     Free(Name),
-}
-
-/// Where ids and keys come from; nonces do not, they are drawn inside `crypto`.
-pub trait Randomness {
-    /// Fills the whole buffer.
-    fn fill(&mut self, buffer: &mut [u8]);
-}
-
-/// An opened record.
-pub struct Opened {
-    /// The generation it was read at.
-    pub generation: Generation,
-    /// Its body.
-    pub body: SecretBytes,
-}
-
-/// What has been fetched for a rule so far.
-#[derive(Default)]
-pub struct Answers {
-    records: Vec<(RecordKey, Result<Option<Opened>, Refusal>)>,
-    names: Vec<(RecordKind, Name, Option<Id>)>,
-    pages: Vec<(PageRequest, Vec<(Name, Id)>)>,
-    keys: Vec<(KeyChoice, Result<Arc<KeyHandle>, Refusal>)>,
-}
-
-impl Answers {
-    /// Answers [`Need::Record`]; a refusal when the record cannot be served.
-    pub fn record(&mut self, key: RecordKey, answer: Result<Option<Opened>, Refusal>) {
-        self.records.push((key, answer));
-    }
-    /// Answers [`Need::Name`].
-    pub fn name(&mut self, kind: RecordKind, name: Name, id: Option<Id>) {
-        self.names.push((kind, name, id));
-    }
-    /// Answers [`Need::Page`].
-    pub fn page(&mut self, request: PageRequest, names: Vec<(Name, Id)>) {
-        self.pages.push((request, names));
-    }
-    /// Answers [`Need::Key`].
-    pub fn key(&mut self, choice: KeyChoice, answer: Result<Arc<KeyHandle>, Refusal>) {
-        self.keys.push((choice, answer));
-    }
-}
-
-/// What was done to what, for the audit trail.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Trace {
-    /// The canonical name or id that was judged and acted on.
-    pub target: String,
-    /// The application key version used, if one was.
-    pub key: Option<(Id, u32)>,
-    /// Number of items, for batch requests.
-    pub count: Option<u32>,
-    permitted: bool,
-}
-
-impl Trace {
-    /// Whether the rule asked for permission.
-    pub fn permitted(&self) -> bool {
-        self.permitted
-    }
-}
-
-/// What a rule may know: the time, who asks, what was fetched. It records what it was told, so that the commit holds only
-/// while that is still true.
-pub struct Facts<'a> {
-    now: Timestamp,
-    principal: &'a Principal,
-    answers: &'a Answers,
-    randomness: &'a mut dyn Randomness,
-    expects: Vec<(RecordKey, Generation)>,
-    name_expects: Vec<(RecordKind, Name, Option<Id>)>,
-    trace: Trace,
-}
-
-impl<'a> Facts<'a> {
-    /// For the shell, once per run of a rule.
-    pub fn new(now: Timestamp, principal: &'a Principal, answers: &'a Answers, randomness: &'a mut dyn Randomness) -> Self {
-        Self { now, principal, answers, randomness, expects: Vec::new(), name_expects: Vec::new(), trace: Trace::default() }
-    }
-
-    /// The time of this request.
-    pub fn now(&self) -> Timestamp {
-        self.now
-    }
-
-    /// Who asks.
-    pub fn principal(&self) -> &Principal {
-        self.principal
-    }
-
-    /// A new time-ordered id.
-    pub fn new_id(&mut self) -> Id {
-        let mut random = [0; 10];
-        self.randomness.fill(&mut random);
-        Id::v7(self.now.0, random)
-    }
-
-    /// Randomness for ids and keys.
-    pub fn fill(&mut self, buffer: &mut [u8]) {
-        self.randomness.fill(buffer);
-    }
-
-    /// Judges the request on the canonical object. Every rule calls it before it reads or changes the object.
-    pub fn permit(&mut self, action: Action, object: Object<'_>) -> Result<(), Stop> {
-        self.trace.target = object.to_string();
-        match decide(self.principal, action, object) {
-            Decision::Allow => {
-                self.trace.permitted = true;
-                Ok(())
-            }
-            Decision::Deny(reason) => Err(Refusal::Denied { reason }.into()),
-        }
-    }
-
-    /// Notes the number of items of a batch request for the audit line.
-    pub fn count(&mut self, items: u32) {
-        self.trace.count = Some(items);
-    }
-
-    /// Notes the key version used, where the rule did not ask for it by [`Facts::key`].
-    pub fn used_key(&mut self, key_id: Id, version: u32) {
-        self.trace.key = Some((key_id, version));
-    }
-
-    /// The record at `key`, decoded, or `None`. What was read becomes a precondition of the commit.
-    pub fn record<T: body::Body>(&mut self, key: RecordKey) -> Result<Option<T>, Stop> {
-        let Some((_, answer)) = self.answers.records.iter().find(|(asked, _)| *asked == key) else {
-            return Err(Stop::Need(vec![Need::Record(key)]));
-        };
-        let opened = answer.as_ref().map_err(Clone::clone)?;
-        let generation = opened.as_ref().map_or(Generation::NONE, |opened| opened.generation);
-        if !self.expects.iter().any(|(expected, _)| *expected == key) {
-            self.expects.push((key, generation));
-        }
-        let Some(opened) = opened else { return Ok(None) };
-        match body::decode_strict(opened.body.expose()) {
-            Ok(decoded) => Ok(Some(decoded)),
-            Err(body::BodyError::Newer { .. }) => Err(Refusal::WrittenByNewer { target: key.id.to_string() }.into()),
-            Err(body::BodyError::Malformed) => {
-                Err(Refusal::Quarantined { target: key.id.to_string(), finding: "unreadable" }.into())
-            }
-        }
-    }
-
-    /// Asks for several records at once, so that a rule that reads many stops once.
-    pub fn prefetch(&self, keys: impl IntoIterator<Item = RecordKey>) -> Result<(), Stop> {
-        let missing: Vec<Need> = keys
-            .into_iter()
-            .filter(|key| !self.answers.records.iter().any(|(asked, _)| asked == key))
-            .map(Need::Record)
-            .collect();
-        if missing.is_empty() { Ok(()) } else { Err(Stop::Need(missing)) }
-    }
-
-    /// The id that `name` stands for. The answer becomes a precondition of the commit.
-    pub fn name(&mut self, kind: RecordKind, name: &Name) -> Result<Option<Id>, Stop> {
-        let found = self.answers.names.iter().find(|(asked_kind, asked, _)| *asked_kind == kind && asked == name);
-        let Some((_, _, id)) = found else {
-            return Err(Stop::Need(vec![Need::Name(kind, name.clone())]));
-        };
-        if !self.name_expects.iter().any(|(expected_kind, expected, _)| *expected_kind == kind && expected == name) {
-            self.name_expects.push((kind, name.clone(), *id));
-        }
-        Ok(*id)
-    }
-
-    /// A page of names. Not a precondition: a list is a moment's picture.
-    pub fn page(&mut self, request: &PageRequest) -> Result<&'a [(Name, Id)], Stop> {
-        let answers: &'a Answers = self.answers;
-        match answers.pages.iter().find(|(asked, _)| asked == request) {
-            Some((_, names)) => Ok(names),
-            None => Err(Stop::Need(vec![Need::Page(request.clone())])),
-        }
-    }
-
-    /// An application key version, ready for use.
-    pub fn key(&mut self, choice: &KeyChoice) -> Result<Arc<KeyHandle>, Stop> {
-        let Some((_, answer)) = self.answers.keys.iter().find(|(asked, _)| asked == choice) else {
-            return Err(Stop::Need(vec![Need::Key(choice.clone())]));
-        };
-        let handle = answer.as_ref().map_err(Clone::clone)?;
-        self.trace.key = Some((handle.key_id, handle.version));
-        Ok(Arc::clone(handle))
-    }
-
-    /// Ends a rule that changes something: the preconditions are what the rule was told.
-    pub fn commit<R>(&mut self, reply: R, changes: Vec<Change>) -> Done<R> {
-        let commit = Commit {
-            changes,
-            expects: std::mem::take(&mut self.expects),
-            names: std::mem::take(&mut self.name_expects),
-            witnessed: false,
-        };
-        Done { reply, commit }
-    }
-
-    /// As [`Facts::commit`], for a commit that takes a right away or creates a key.
-    pub fn commit_witnessed<R>(&mut self, reply: R, changes: Vec<Change>) -> Done<R> {
-        let mut done = self.commit(reply, changes);
-        done.commit.witnessed = true;
-        done
-    }
-
-    /// What the audit line will say.
-    pub fn into_trace(self) -> Trace {
-        self.trace
-    }
 }

@@ -1,0 +1,11 @@
+//! Access tokens: issued once, stored as a hash, revoked by id.
+
+mod body;
+mod issue;
+mod list;
+mod revoke;
+
+pub use body::{TokenBody, digest};
+pub use issue::{DESCRIPTION_BYTES, Issue, IssueReply, LIFETIME_MILLISECONDS};
+pub use list::{LIST_LIMIT, List, ListReply, TokenView};
+pub use revoke::{Revoke, RevokeReply};

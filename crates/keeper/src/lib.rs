@@ -1,3 +1,53 @@
 //! The unlocked store without a network: unlock, heal, committer, catalogue, quarantine, and the offline commands.
+//!
+//! ```text
+//! keeper, open, root          one instance: opened, unlocked, locked, stopped
+//! boot, verdict, catalogue    the boot order: history, judgement, inventory
+//! first_start, settle         what is made once; what follows every unlock
+//! committer, snapshot, witness  the one commit path: store, trail, anchor, reply
+//! unlocked, index, seals, quarantine, keys, tokens, retries  what is held in memory
+//! worker                      runs the rules of `engine`
+//! protectors, *_chores        the protectors of the root key; administration
+//! ```
 
+mod alarms;
+mod anchor;
+mod boot;
+mod catalogue;
+mod chores;
+mod clock;
+mod committer;
 pub mod facade;
+mod first_start;
+mod index;
+pub mod journal;
+mod keeper;
+mod keys;
+mod offline;
+mod open;
+mod program;
+mod protector_chores;
+mod protectors;
+mod quarantine;
+mod random;
+mod retries;
+mod root;
+mod seals;
+mod settings;
+mod settle;
+mod snapshot;
+mod tokens;
+mod unlocked;
+mod verdict;
+mod witness;
+mod words;
+mod worker;
+
+pub use boot::BootError;
+pub use chores::AuditQuery;
+pub use first_start::FirstStartError;
+pub use keeper::Keeper;
+pub use offline::{AcceptError, Acceptance, anchor_accept};
+pub use open::OpenError;
+pub use settings::{Settings, StartReport};
+pub use words::{failure_word, refusal_word};

@@ -31,7 +31,10 @@ impl Slot {
             return Slot(free.0);
         }
         arena.grow();
-        let fresh = arena.free.pop().expect("a chunk that was just added has slots");
+        let fresh = arena
+            .free
+            .pop()
+            .expect("a chunk that was just added has slots");
         arena.in_use += 1;
         Slot(fresh.0)
     }
@@ -153,7 +156,9 @@ impl Pages {
         let bytes = least.next_multiple_of(page);
         let whole = bytes + 2 * page;
         let refused = || -> ! {
-            handle_alloc_error(Layout::from_size_align(whole, page).expect("page sizes are powers of two"))
+            handle_alloc_error(
+                Layout::from_size_align(whole, page).expect("page sizes are powers of two"),
+            )
         };
         // SAFETY: a new private anonymous mapping at an address of the kernel's choice.
         let mapping = unsafe {
@@ -173,7 +178,11 @@ impl Pages {
         let start = unsafe { NonNull::new_unchecked(mapping.cast::<u8>().add(page)) };
         // SAFETY: the range lies inside the mapping made above.
         let opened = unsafe {
-            libc::mprotect(start.as_ptr().cast(), bytes, libc::PROT_READ | libc::PROT_WRITE)
+            libc::mprotect(
+                start.as_ptr().cast(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+            )
         };
         if opened != 0 {
             refused();

@@ -25,13 +25,17 @@ impl SecretBytes {
     /// No bytes, with room for `capacity` of them.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> SecretBytes {
-        SecretBytes { bytes: Vec::with_capacity(capacity) }
+        SecretBytes {
+            bytes: Vec::with_capacity(capacity),
+        }
     }
 
     /// A copy of `bytes`; wiping the source is up to the caller.
     #[must_use]
     pub fn from_slice(bytes: &[u8]) -> SecretBytes {
-        SecretBytes { bytes: bytes.to_vec() }
+        SecretBytes {
+            bytes: bytes.to_vec(),
+        }
     }
 
     /// Takes the buffer over, without a copy.
@@ -72,7 +76,11 @@ impl SecretBytes {
 
     /// Makes room for `additional` more bytes; an outgrown buffer is wiped.
     pub fn reserve(&mut self, additional: usize) {
-        let wanted = self.bytes.len().checked_add(additional).expect("a length fits the address space");
+        let wanted = self
+            .bytes
+            .len()
+            .checked_add(additional)
+            .expect("a length fits the address space");
         if wanted <= self.bytes.capacity() {
             return;
         }

@@ -4,35 +4,46 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::arena::Pages;
+use crate::machine::{self, MachineState};
 
-/// Remembers which process it was made in. State that must not be used twice (buffered random
+/// Remembers which process on which machine it was made in. State that must not be used twice (buffered random
 /// bytes) keeps one beside it and asks [`ForkGuard::copied`] before each use.
 ///
-/// The answer costs one memory load where the kernel can wipe a page on fork (Linux 4.14), else
-/// one system call.
+/// A fork is always noticed: the answer costs one memory load where the kernel can wipe a page on
+/// fork (Linux 4.14), else one system call. A resumed snapshot of a virtual machine is noticed
+/// where the host shows it through a device this process can open (`/dev/vmclock0`,
+/// `/dev/sysgenid`).
 #[derive(Debug)]
 pub struct ForkGuard {
-    seen: u64,
+    process: u64,
+    machine: MachineState,
 }
 
 impl ForkGuard {
     /// A guard that reports a copy at its first question, so that state starts out unusable.
     #[must_use]
     pub const fn unseen() -> ForkGuard {
-        ForkGuard { seen: 0 }
+        ForkGuard {
+            process: 0,
+            machine: MachineState::UNSEEN,
+        }
     }
 
     /// A guard of the process as it is now.
     #[must_use]
     pub fn new() -> ForkGuard {
-        ForkGuard { seen: lineage() }
+        ForkGuard {
+            process: lineage(),
+            machine: machine::state(),
+        }
     }
 
     /// Whether the process was copied since the guard was made or last asked.
     pub fn copied(&mut self) -> bool {
-        let now = lineage();
-        let copied = now != self.seen;
-        self.seen = now;
+        let (process, machine) = (lineage(), machine::state());
+        let copied = process != self.process || machine != self.machine;
+        self.process = process;
+        self.machine = machine;
         copied
     }
 }

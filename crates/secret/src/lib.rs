@@ -13,6 +13,7 @@ mod counter;
 mod fork;
 pub mod harden;
 mod key;
+mod machine;
 mod text;
 
 pub use arena::{ArenaUse, arena_use};

@@ -1,1 +1,3 @@
-//! (being written)
+//! Test doubles and conformance suites; never part of the product.
+
+pub mod store;

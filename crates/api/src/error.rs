@@ -1,0 +1,277 @@
+//! The closed list of errors: code, status, exit code, whether to try again, and how to mend it, in one table.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::operation::Example;
+
+/// Declares the codes once, with everything that depends on them.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal, $status:literal, exit $exit:literal, retry $retry:literal, $fix:literal;)*) => {
+        /// What went wrong, for programs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $($(#[$doc])* $variant,)* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            /// Its word on the wire.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+            /// The HTTP status it is answered with.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+            /// What the command line exits with.
+            #[must_use]
+            pub const fn exit_code(self) -> u8 {
+                match self { $(Self::$variant => $exit,)* }
+            }
+            /// Whether the same request may succeed later without anything being mended.
+            #[must_use]
+            pub const fn retry(self) -> bool {
+                match self { $(Self::$variant => $retry,)* }
+            }
+            /// How to mend it, when nothing more exact is known.
+            #[must_use]
+            pub const fn fix(self) -> &'static str {
+                match self { $(Self::$variant => $fix,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is not the JSON this operation takes.
+    Malformed = "malformed", 400, exit 2, retry false,
+        "send a JSON object with the fields of this operation; the reference lists them";
+    /// An argument is not acceptable.
+    Invalid = "invalid", 400, exit 2, retry false,
+        "change the named argument as the message says";
+    /// The password is too weak.
+    PasswordTooWeak = "password_too_weak", 400, exit 2, retry false,
+        "take at least 14 characters, or at least 4 words";
+    /// No token, or one that is not valid.
+    Unauthenticated = "unauthenticated", 401, exit 4, retry false,
+        "send a valid token as `Authorization: Bearer …`; an administrator issues one with `strongroom token issue`";
+    /// Policy does not allow it.
+    Denied = "denied", 403, exit 4, retry false,
+        "ask an administrator for a token whose role includes this operation";
+    /// The password, or what else a person gave, does not open the protector.
+    ProtectorDoesNotOpen = "protector_does_not_open", 403, exit 4, retry false,
+        "check the password; it is taken byte for byte, a final newline included";
+    /// Nothing there, or nothing the caller may know of.
+    NotFound = "not_found", 404, exit 3, retry false,
+        "check the name or id; `strongroom secret list` shows what is there";
+    /// No protector with this id or kind, or several of the kind.
+    ProtectorNotFound = "protector_not_found", 404, exit 3, retry false,
+        "`strongroom protector list` shows what is there; give the id when there are several of a kind";
+    /// There is no operation at this path.
+    UnknownOperation = "unknown_operation", 404, exit 2, retry false,
+        "operations are at POST /api/v1/<word with / for .>, such as /api/v1/secret/get; the reference lists them";
+    /// The path exists, the method does not.
+    MethodNotAllowed = "method_not_allowed", 405, exit 2, retry false,
+        "use POST for operations, GET for /health and /metrics";
+    /// The body did not arrive in time.
+    BodyTimeout = "body_timeout", 408, exit 6, retry true,
+        "send the whole body without pauses";
+    /// The name is taken.
+    NameTaken = "name_taken", 409, exit 5, retry false,
+        "choose another name, or change the secret that has this one";
+    /// Another version is there than was expected.
+    VersionConflict = "version_conflict", 409, exit 5, retry false,
+        "read the secret again and decide anew";
+    /// Too many changes at once on the same thing.
+    Contention = "contention", 409, exit 5, retry true,
+        "try again";
+    /// A retry whose first reply held a secret.
+    ReplyNotKept = "reply_not_kept", 409, exit 5, retry false,
+        "the first request was done; read what it made, or revoke it and ask again with a new idempotency key";
+    /// A protector of this kind exists.
+    ProtectorExists = "protector_exists", 409, exit 5, retry false,
+        "use `strongroom protector replace`, or drop the other one first";
+    /// It is the last protector that is proven to open.
+    LastProvenProtector = "last_proven_protector", 409, exit 5, retry false,
+        "add another protector, or prove another one, first";
+    /// It is the last protector that opens without a person.
+    LastUnattendedProtector = "last_unattended_protector", 409, exit 5, retry false,
+        "say --attended-start if a person shall unlock the server at every start";
+    /// The secret is deleted and can be undeleted.
+    Deleted = "deleted", 410, exit 3, retry false,
+        "`strongroom secret undelete` brings it back";
+    /// More than a limit allows.
+    TooLarge = "too_large", 413, exit 2, retry false,
+        "send less; the limits are in the reference";
+    /// The body is compressed or otherwise encoded.
+    UnsupportedEncoding = "unsupported_encoding", 415, exit 2, retry false,
+        "send the body as it is, without Content-Encoding";
+    /// The idempotency key was used for another request.
+    IdempotencyKeyReused = "idempotency_key_reused", 422, exit 5, retry false,
+        "take a new idempotency key for each new request";
+    /// A value does not open; nothing more is said.
+    DoesNotOpen = "does_not_open", 422, exit 7, retry false,
+        "the server's log names the key and version; restore the value from a backup";
+    /// Too many failed tries from this address.
+    TooManyAttempts = "too_many_attempts", 429, exit 4, retry true,
+        "wait 15 minutes, and use a valid token";
+    /// A record this needs failed verification and is kept aside.
+    Quarantined = "quarantined", 500, exit 7, retry false,
+        "`strongroom quarantine list` shows the finding and what can be done";
+    /// The store could not be read.
+    StorageFailed = "storage_failed", 500, exit 1, retry false,
+        "look at the server's log and at the disk that holds its data";
+    /// What a protector needs around it could not be made or read.
+    ProtectorSurroundings = "protector_surroundings", 500, exit 1, retry false,
+        "look at the message and at the server's log";
+    /// Something the code did not foresee.
+    Internal = "internal", 500, exit 1, retry false,
+        "look at the server's log for this request id, and report it";
+    /// The server is locked.
+    Locked = "locked", 503, exit 6, retry true,
+        "`strongroom status` shows why; `strongroom unlock` when it waits for a person";
+    /// The application key is not available now.
+    KeyLocked = "key_locked", 503, exit 6, retry true,
+        "make the protector of this key available, then unlock it";
+    /// A record was written by a newer release.
+    WrittenByNewer = "written_by_newer", 503, exit 1, retry false,
+        "upgrade this server";
+    /// The disk failed at commit: the change may or may not be there.
+    OutcomeUnknown = "outcome_unknown", 503, exit 6, retry true,
+        "restart the server, then repeat the request with the same idempotency key: it is done once";
+    /// The store has stopped writing after an IO error.
+    WritingStopped = "writing_stopped", 503, exit 6, retry false,
+        "mend the disk and restart the server; it verifies what is there";
+    /// The audit trail cannot be written.
+    AuditUnavailable = "audit_unavailable", 503, exit 6, retry true,
+        "make room on the volume that holds the audit trail; service returns by itself";
+    /// Too much is waiting.
+    Busy = "busy", 503, exit 6, retry true,
+        "try again after the time in Retry-After";
+    /// The server is stopping.
+    Stopping = "stopping", 503, exit 6, retry true,
+        "try again when it has started anew";
+    /// The request took too long; a change may or may not be there.
+    TimedOut = "timed_out", 504, exit 6, retry true,
+        "repeat the request with the same idempotency key: it is done once";
+    /// The data volume is full.
+    StorageFull = "storage_full", 507, exit 1, retry true,
+        "make room on the volume that holds the data; reads go on, changes return by themselves";
+}
+
+impl Code {
+    /// The code with this word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.word() == word)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.word())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = Cow::<'_, str>::deserialize(deserializer)?;
+        Self::from_word(&word).ok_or_else(|| serde::de::Error::custom("this error code is not known here"))
+    }
+}
+
+impl JsonSchema for Code {
+    fn schema_name() -> Cow<'static, str> {
+        "ErrorCode".into()
+    }
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        let words: Vec<_> = Self::ALL.iter().map(|code| code.word()).collect();
+        json_schema!({ "type": "string", "enum": words })
+    }
+}
+
+/// The body of every reply that is not a success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub struct ErrorBody {
+    /// What went wrong.
+    pub error: ErrorDetail,
+}
+
+/// What went wrong, and how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorDetail {
+    /// For programs; one of a closed list.
+    pub code: Code,
+    /// For people: what was attempted and why it was not done.
+    pub message: String,
+    /// How to mend it.
+    pub fix: String,
+    /// Names this request in the audit trail and in the server's log.
+    pub request_id: String,
+}
+
+impl Example for ErrorBody {
+    fn example() -> Self {
+        Self {
+            error: ErrorDetail {
+                code: Code::NotFound,
+                message: "there is no secret `ftp/acme`".to_owned(),
+                fix: Code::NotFound.fix().to_owned(),
+                request_id: "01980c3e-2b6a-7c1d-9f00-5a3d1c2b4e6f".to_owned(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn words_are_unique_and_read_back() {
+        let words: BTreeSet<_> = Code::ALL.iter().map(|code| code.word()).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let json = serde_json::to_string(code).unwrap();
+            assert_eq!(serde_json::from_str::<Code>(&json).unwrap(), *code);
+        }
+        assert!(serde_json::from_str::<Code>("\"other\"").is_err());
+    }
+
+    /// Exit codes of the command line: 1 failed, 2 usage, 3 not found, 4 denied, 5 conflict, 6 locked or unreachable, 7 integrity.
+    #[test]
+    fn statuses_and_exit_codes_agree() {
+        for code in Code::ALL {
+            let expected: &[u8] = match code.status() {
+                400 | 405 | 413 | 415 => &[2],
+                401 | 403 | 429 => &[4],
+                404 => &[2, 3],
+                408 | 504 => &[6],
+                409 => &[5],
+                410 => &[3],
+                422 => &[5, 7],
+                500 => &[1, 7],
+                503 => &[1, 6],
+                507 => &[1],
+                other => panic!("{code} has the status {other}"),
+            };
+            assert!(expected.contains(&code.exit_code()), "{code}");
+            assert!(!code.fix().is_empty() && !code.fix().ends_with('.'), "{code}");
+        }
+    }
+}

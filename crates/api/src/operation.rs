@@ -1,0 +1,213 @@
+//! The one table of operations: what can be asked of the server, as data.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{audit, doctor, lock, protector, quarantine, secret, status, store, token, upgrade};
+
+/// What every path of the table begins with.
+pub const PATH_PREFIX: &str = "/api/v1/";
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Operation {
+    /// Its word: policy action, audit operation and command.
+    pub word: &'static str,
+    /// One sentence on what it does.
+    pub summary: &'static str,
+    /// Whether it changes something, so that it takes an idempotency key.
+    pub changes: bool,
+    /// Whether it is answered while the server is locked.
+    pub while_locked: bool,
+    /// The schema of its request.
+    pub request_schema: fn(&mut SchemaGenerator) -> Schema,
+    /// The schema of its reply.
+    pub reply_schema: fn(&mut SchemaGenerator) -> Schema,
+    /// A request as it is sent.
+    pub request_example: fn() -> Value,
+    /// A reply as it is received.
+    pub reply_example: fn() -> Value,
+}
+
+impl Operation {
+    /// The row with this word.
+    #[must_use]
+    pub fn by_word(word: &str) -> Option<&'static Operation> {
+        OPERATIONS.iter().copied().find(|operation| operation.word == word)
+    }
+
+    /// Where it is mounted: [`PATH_PREFIX`] and the word with `/` for `.`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("{PATH_PREFIX}{}", self.word.replace('.', "/"))
+    }
+}
+
+/// A type that can show what it looks like on the wire.
+pub trait Example {
+    /// A typical one; holds no real secret.
+    fn example() -> Self;
+}
+
+/// A request: ties its type to its row of the table and to the type of its reply.
+pub trait Request: Serialize + DeserializeOwned + JsonSchema + Example + Send + 'static {
+    /// What is answered.
+    type Reply: Serialize + DeserializeOwned + JsonSchema + Example + Send + 'static;
+    /// The row of the table.
+    const OPERATION: &'static Operation;
+}
+
+/// Declares the table and ties each row to its types, so that neither can exist without the other.
+///
+/// The first token is a `$`: the exported macro has parameters of its own, and a nested macro cannot write them otherwise.
+macro_rules! operations {
+    (($dollar:tt) $($module:ident::$request:ident => $reply:ty, $word:literal,
+        changes: $changes:literal, while_locked: $while_locked:literal, $summary:literal;)*) => {
+        $(impl Request for $module::$request {
+            type Reply = $reply;
+            const OPERATION: &'static Operation = &Operation {
+                word: $word,
+                summary: $summary,
+                changes: $changes,
+                while_locked: $while_locked,
+                request_schema: |generator| generator.subschema_for::<$module::$request>(),
+                reply_schema: |generator| generator.subschema_for::<$reply>(),
+                request_example: example::<$module::$request>,
+                reply_example: example::<$reply>,
+            };
+        })*
+
+        /// Every operation of the product.
+        pub const OPERATIONS: &[&Operation] = &[$(<$module::$request as Request>::OPERATION,)*];
+
+        /// Calls a macro with the request type of every operation, in the order of the table. Who mounts the table with it
+        /// compiles only when each operation can be mounted, and can mount nothing else.
+        #[macro_export]
+        macro_rules! for_each_request {
+            ($dollar callback:ident) => {
+                $dollar callback! { $($dollar crate::$module::$request,)* }
+            };
+        }
+    };
+}
+
+operations! {
+    ($)
+    secret::PutRequest => secret::PutReply, "secret.put", changes: true, while_locked: false,
+        "Create a secret, or a new version of one.";
+    secret::GetRequest => secret::GetReply, "secret.get", changes: false, while_locked: false,
+        "Read the value of a secret.";
+    secret::ShowRequest => secret::ShowReply, "secret.show", changes: false, while_locked: false,
+        "Read what is known about a secret, without its value.";
+    secret::ListRequest => secret::ListReply, "secret.list", changes: false, while_locked: false,
+        "List secrets whose names begin with a prefix, in order, page by page.";
+    secret::RenameRequest => secret::RenameReply, "secret.rename", changes: true, while_locked: false,
+        "Give a secret another name; its id stays.";
+    secret::DeleteRequest => secret::DeleteReply, "secret.delete", changes: true, while_locked: false,
+        "Delete a secret; it can be undeleted for a time.";
+    secret::UndeleteRequest => secret::UndeleteReply, "secret.undelete", changes: true, while_locked: false,
+        "Take the deletion of a secret back.";
+    secret::DestroyRequest => secret::DestroyReply, "secret.destroy", changes: true, while_locked: false,
+        "Destroy a secret, or one version of it, for good.";
+    token::IssueRequest => token::IssueReply, "token.issue", changes: true, while_locked: false,
+        "Issue an access token; it is shown this once.";
+    token::ListRequest => token::ListReply, "token.list", changes: false, while_locked: false,
+        "List the access tokens that were issued, without the tokens themselves.";
+    token::RevokeRequest => token::RevokeReply, "token.revoke", changes: true, while_locked: false,
+        "Revoke an access token at once.";
+    protector::ListRequest => protector::ListReply, "protector.list", changes: false, while_locked: false,
+        "List the protectors of the root key.";
+    protector::AddRequest => protector::Entry, "protector.add", changes: true, while_locked: false,
+        "Add a protector to the root key.";
+    protector::DropRequest => protector::Entry, "protector.drop", changes: true, while_locked: false,
+        "Drop a protector; another one must have been proven to open.";
+    protector::ProveRequest => protector::Entry, "protector.prove", changes: true, while_locked: false,
+        "Prove that a protector opens the root key.";
+    protector::ReplaceRequest => protector::Entry, "protector.replace", changes: true, while_locked: false,
+        "Replace a broken or tampered protector by a new one of its kind.";
+    lock::UnlockRequest => status::Status, "unlock", changes: true, while_locked: true,
+        "Unlock the server with a password.";
+    lock::LockRequest => status::Status, "lock", changes: true, while_locked: true,
+        "Wipe the keys from memory; the server answers nothing but its state until it is unlocked.";
+    status::StatusRequest => status::Status, "status", changes: false, while_locked: true,
+        "Read the state of the server.";
+    doctor::DoctorRequest => doctor::DoctorReply, "doctor", changes: false, while_locked: true,
+        "List what is wrong, each with how to mend it.";
+    quarantine::ListRequest => quarantine::ListReply, "quarantine.list", changes: false, while_locked: false,
+        "List the records that failed verification and are kept aside.";
+    quarantine::ReleaseRequest => quarantine::ReleaseReply, "quarantine.release", changes: true, while_locked: false,
+        "Check a quarantined record again, accept its authentic older generation, or give it up.";
+    store::VerifyRequest => store::VerifyReply, "store.verify", changes: false, while_locked: false,
+        "Verify every record of the store now.";
+    store::ScrubRequest => store::ScrubReply, "store.scrub", changes: true, while_locked: false,
+        "Remove the bytes of deleted and replaced records from the store's files.";
+    audit::SearchRequest => audit::SearchReply, "audit.search", changes: false, while_locked: false,
+        "Search the audit trail.";
+    upgrade::AcceptRequest => upgrade::AcceptReply, "upgrade.accept", changes: true, while_locked: false,
+        "Accept that the program has changed.";
+}
+
+fn example<T: Serialize + Example>() -> Value {
+    serde_json::to_value(T::example()).expect("examples hold text, numbers and lists only, which JSON can say")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn words_are_unique_and_make_paths() {
+        let words: BTreeSet<_> = OPERATIONS.iter().map(|operation| operation.word).collect();
+        assert_eq!(words.len(), OPERATIONS.len());
+        let put = Operation::by_word("secret.put").expect("it is in the table");
+        assert_eq!(put.path(), "/api/v1/secret/put");
+        assert!(Operation::by_word("secret/put").is_none());
+        for word in words {
+            assert!(word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'.'), "{word}");
+        }
+    }
+
+    fn round_trip<R: Request>() {
+        let request = (R::OPERATION.request_example)();
+        let read: R = serde_json::from_value(request.clone()).expect(R::OPERATION.word);
+        assert_eq!(serde_json::to_value(&read).expect("JSON"), request);
+        let reply = (R::OPERATION.reply_example)();
+        let read: R::Reply = serde_json::from_value(reply.clone()).expect(R::OPERATION.word);
+        assert_eq!(serde_json::to_value(&read).expect("JSON"), reply);
+    }
+
+    #[test]
+    fn examples_are_what_the_types_read_and_write() {
+        macro_rules! round_trips {
+            ($($request:ty,)*) => { $(round_trip::<$request>();)* };
+        }
+        crate::for_each_request!(round_trips);
+    }
+
+    fn refuses_unknown_fields<R: Request>() {
+        let mut request = (R::OPERATION.request_example)();
+        request.as_object_mut().expect("every request is an object").insert("surplus".to_owned(), Value::from(1));
+        assert!(serde_json::from_value::<R>(request).is_err(), "{}", R::OPERATION.word);
+    }
+
+    #[test]
+    fn no_request_takes_an_unknown_field() {
+        macro_rules! refusals {
+            ($($request:ty,)*) => { $(refuses_unknown_fields::<$request>();)* };
+        }
+        crate::for_each_request!(refusals);
+    }
+
+    #[test]
+    fn the_list_of_requests_is_the_table() {
+        macro_rules! words {
+            ($($request:ty,)*) => { [$(<$request as Request>::OPERATION.word,)*] };
+        }
+        let table: Vec<_> = OPERATIONS.iter().map(|operation| operation.word).collect();
+        assert_eq!(crate::for_each_request!(words).as_slice(), table);
+    }
+}

@@ -1,0 +1,142 @@
+//! What KC-XAES derives from a key and a nonce, by AES-256 on single blocks.
+//!
+//! The blocks of a step do not depend on each other and are encrypted together, so that the
+//! processor overlaps them: five blocks cost about as much as two.
+
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use aes::{Aes256Enc, Block};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::cipher::{COMMITMENT, NONCE};
+use crate::gcm::IV;
+
+/// The expanded key and CMAC's subkey K1; wiped on drop.
+pub(crate) struct Schedule {
+    aes: Aes256Enc,
+    k1: [u8; BLOCK],
+}
+
+/// What one nonce turns a key into.
+pub(crate) struct Derived {
+    /// Kx, the key of this message.
+    pub(crate) message_key: Zeroizing<[u8; 32]>,
+    /// The initialisation vector of this message.
+    pub(crate) iv: [u8; IV],
+    /// C, which no other key and nonce yield.
+    pub(crate) commitment: [u8; COMMITMENT],
+}
+
+impl Schedule {
+    pub(crate) fn new(key: &[u8; 32]) -> Schedule {
+        let aes = Aes256Enc::new(key.into());
+        let mut l = Block::default();
+        aes.encrypt_block(&mut l);
+        let k1 = double(&l.into());
+        l.zeroize();
+        Schedule { aes, k1 }
+    }
+
+    pub(crate) fn derive(&self, nonce: &[u8; NONCE]) -> Derived {
+        let (head, iv) = nonce
+            .split_last_chunk::<IV>()
+            .expect("a nonce is longer than its half");
+
+        // Kx, and the first block of both commitments.
+        let mut first = [
+            self.masked([&[0, 1, b'X', 0], head]),
+            self.masked([&[0, 2, b'X', 0], head]),
+            joined([b"XCMT", head]).into(),
+        ];
+        self.aes.encrypt_blocks(&mut first);
+
+        // The last block of each commitment.
+        let mut last = [
+            self.masked([iv, &[0, 1, 0, 1]]),
+            self.masked([iv, &[0, 1, 0, 2]]),
+        ];
+        for block in &mut last {
+            *block = xor(&(*block).into(), &first[2].into()).into();
+        }
+        self.aes.encrypt_blocks(&mut last);
+
+        let mut message_key = Zeroizing::new([0; 32]);
+        message_key[..BLOCK].copy_from_slice(&first[0]);
+        message_key[BLOCK..].copy_from_slice(&first[1]);
+        for block in &mut first {
+            block.zeroize();
+        }
+        let mut commitment = [0; COMMITMENT];
+        commitment[..BLOCK].copy_from_slice(&last[0]);
+        commitment[BLOCK..].copy_from_slice(&last[1]);
+        Derived {
+            message_key,
+            iv: *iv,
+            commitment,
+        }
+    }
+
+    /// A whole last block of CMAC: both parts, under K1.
+    fn masked(&self, parts: [&[u8]; 2]) -> Block {
+        xor(&joined(parts), &self.k1).into()
+    }
+}
+
+impl Drop for Schedule {
+    fn drop(&mut self) {
+        // The expanded key wipes itself: feature `zeroize` of the crate `aes`.
+        self.k1.zeroize();
+    }
+}
+
+const BLOCK: usize = 16;
+
+fn joined([front, back]: [&[u8]; 2]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    block[..front.len()].copy_from_slice(front);
+    block[front.len()..].copy_from_slice(back);
+    block
+}
+
+fn xor(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> [u8; BLOCK] {
+    (u128::from_ne_bytes(*left) ^ u128::from_ne_bytes(*right)).to_ne_bytes()
+}
+
+/// Doubling in GF(2^128) as CMAC has it (SP 800-38B, section 6.1), without a branch on the key.
+fn double(block: &[u8; BLOCK]) -> [u8; BLOCK] {
+    let value = u128::from_be_bytes(*block);
+    let carry = value >> 127;
+    ((value << 1) ^ (carry * 0x87)).to_be_bytes()
+}
+
+/// The expanded key is wiped on drop only with this bound; a build without it must not compile.
+const _: fn() = || {
+    fn wiped_on_drop<T: zeroize::ZeroizeOnDrop>() {}
+    wiped_on_drop::<Aes256Enc>();
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SP 800-38B, appendix D.3 (AES-256): L = AES(K, 0^128) and the subkey K1.
+    #[test]
+    fn subkey_of_sp_800_38b() {
+        let key = b"\x60\x3d\xeb\x10\x15\xca\x71\xbe\x2b\x73\xae\xf0\x85\x7d\x77\x81\
+                    \x1f\x35\x2c\x07\x3b\x61\x08\xd7\x2d\x98\x10\xa3\x09\x14\xdf\xf4";
+        let k1 = 0xcad1_ed03_299e_edac_2e9a_9980_8621_502f_u128.to_be_bytes();
+        assert_eq!(Schedule::new(key).k1, k1);
+    }
+
+    #[test]
+    fn doubling_reduces_when_the_top_bit_is_set() {
+        assert_eq!(double(&1_u128.to_be_bytes()), 2_u128.to_be_bytes());
+        assert_eq!(
+            double(&(1_u128 << 127).to_be_bytes()),
+            0x87_u128.to_be_bytes()
+        );
+        assert_eq!(
+            double(&u128::MAX.to_be_bytes()),
+            ((u128::MAX - 1) ^ 0x87).to_be_bytes()
+        );
+    }
+}

@@ -1,0 +1,38 @@
+//! Every label that separates one use of a key from another, as listed in `docs/spec/labels.md`.
+
+/// A label: a constant of this module.
+pub type Label = &'static str;
+
+macro_rules! labels {
+    ($($name:ident = $text:literal, $use:literal;)*) => {
+        $(
+            #[doc = concat!("`", $text, "`: ", $use, ".")]
+            pub const $name: Label = $text;
+        )*
+
+        /// Every label with its use, in the order of the page.
+        pub const ALL: &[(Label, &str)] = &[$(($text, $use)),*];
+    };
+}
+
+labels! {
+    ROOT_ID = "strongroom/root-id/1", "root id, 16 bytes";
+    KEYRING = "strongroom/keyring/1", "keyring key";
+    PROTECTOR = "strongroom/protector/1", "MAC key of protector records";
+    PROTECTOR_RECORD = "strongroom/protector-record/1", "prefix of the protector MAC's input";
+    PROTECTOR_WRAP = "strongroom/protector-wrap/1", "AAD of a wrapped root key";
+    ACCOUNT = "strongroom/account/1", "wrapping key of an account protector";
+    MACHINE = "strongroom/machine/1", "wrapping key of a machine protector";
+    STORE_KEY_ID = "strongroom/store-key-id/1", "id of a store key";
+    RECORD = "strongroom/record/1", "AAD of a sealed record";
+    VALUE = "strongroom/value/1", "AAD of a sealed value";
+    ANCHOR_KEY = "strongroom/anchor-key/1", "key of the anchor's authenticator";
+    ANCHOR = "strongroom/anchor/1", "prefix of the anchor's input";
+    AUDIT_KEY = "strongroom/audit-key/1", "parent of the stepping MAC keys";
+    AUDIT_STEP = "strongroom/audit-step/1", "first MAC key after a checkpoint";
+    AUDIT_STEP_NEXT = "strongroom/audit-step-next/1", "next MAC key";
+    AUDIT_CHECKPOINT = "strongroom/audit-checkpoint/1", "prefix of a checkpoint's signed text";
+    REQUEST_KEY = "strongroom/request-key/1", "key of request digests";
+    REQUEST = "strongroom/request/1", "prefix of a request digest's input";
+    COMMIT_ID = "strongroom/commit-id/1", "prefix of a commit id made from an idempotency key";
+}

@@ -1,0 +1,17 @@
+//! Capability tests of the crate, through its public API.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod accumulated;
+mod cipher;
+mod derivation;
+mod hex;
+mod labels;
+mod nonces;
+mod oaep;
+mod password;
+mod peer;
+mod peer_process;
+mod selftest;
+mod signature;
+mod vectors;

@@ -1,0 +1,79 @@
+//! The Python peer as a child process that answers JSON lines (protocol: head of `peer.py`).
+
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+/// A running peer; it ends when its standard input is closed.
+pub struct Peer {
+    child: Child,
+    requests: Option<BufWriter<ChildStdin>>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    pub fn start() -> Peer {
+        let mut child = command()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the interpreter that was just tried starts again");
+        Peer {
+            requests: Some(BufWriter::new(child.stdin.take().unwrap())),
+            answers: BufReader::new(child.stdout.take().unwrap()),
+            child,
+        }
+    }
+
+    /// Sends one request and waits for its answer.
+    pub fn ask(&mut self, request: &Value) -> Value {
+        let requests = self.requests.as_mut().unwrap();
+        writeln!(requests, "{request}").unwrap();
+        requests.flush().unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("{request} got {line:?}"))
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        let ended = self.child.wait();
+        assert!(
+            std::thread::panicking() || ended.unwrap().success(),
+            "the peer failed"
+        );
+    }
+}
+
+/// `python3 tests/peer/peer.py`, to be given arguments.
+pub fn command() -> Command {
+    let mut command = Command::new(interpreter());
+    command
+        .arg(repository().join("tests/peer/peer.py"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+pub fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Debian's Python first, because that is where its packages are.
+fn interpreter() -> &'static str {
+    ["/usr/bin/python3", "python3"]
+        .into_iter()
+        .find(|python| {
+            let tried = Command::new(python)
+                .args(["-c", "import cryptography"])
+                .output();
+            tried.is_ok_and(|output| output.status.success())
+        })
+        .expect(
+            "the peer needs Python with the package 'cryptography', and neither /usr/bin/python3 \
+             nor python3 has it: install the Debian package python3-cryptography",
+        )
+}

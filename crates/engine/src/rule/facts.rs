@@ -1,0 +1,301 @@
+//! What a rule may know, and the record of what it was told.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
+use strongroom_envelope::body::{self, Body, BodyError};
+use strongroom_envelope::{Generation, Id, RecordKey, RecordKind, Timestamp};
+use strongroom_secret::SecretBytes;
+
+use super::{Change, Commit, Done, IdsRequest, KeyChoice, KeyHandle, Need, PageRequest, Refusal, Stop};
+use crate::name::Name;
+use crate::policy::{Action, Decision, Object, Principal, decide};
+
+/// Where ids and keys come from; nonces do not, they are drawn inside `crypto`.
+pub trait Randomness {
+    /// Fills the whole buffer.
+    fn fill(&mut self, buffer: &mut [u8]);
+}
+
+/// An opened record.
+pub struct Opened {
+    /// The generation it was read at.
+    pub generation: Generation,
+    /// Its body.
+    pub body: SecretBytes,
+}
+
+/// What has been fetched for a rule so far.
+#[derive(Default)]
+pub struct Answers {
+    records: Vec<RecordAnswer>,
+    names: Vec<(RecordKind, Name, Option<Id>)>,
+    pages: Vec<(PageRequest, Vec<(Name, Id)>)>,
+    ids: Vec<(IdsRequest, Vec<Id>)>,
+    keys: Vec<(KeyChoice, Result<Arc<KeyHandle>, Refusal>)>,
+}
+
+/// A record as the shell answered it, and as the first run of the rule decoded it: the runs after it look again.
+struct RecordAnswer {
+    key: RecordKey,
+    answer: Result<Option<Opened>, Refusal>,
+    decoded: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl Answers {
+    /// Answers [`Need::Record`]; a refusal when the record cannot be served.
+    pub fn record(&mut self, key: RecordKey, answer: Result<Option<Opened>, Refusal>) {
+        self.records.push(RecordAnswer { key, answer, decoded: OnceLock::new() });
+    }
+    /// Answers [`Need::Name`].
+    pub fn name(&mut self, kind: RecordKind, name: Name, id: Option<Id>) {
+        self.names.push((kind, name, id));
+    }
+    /// Answers [`Need::Page`].
+    pub fn page(&mut self, request: PageRequest, names: Vec<(Name, Id)>) {
+        self.pages.push((request, names));
+    }
+    /// Answers [`Need::Ids`].
+    pub fn ids(&mut self, request: IdsRequest, ids: Vec<Id>) {
+        self.ids.push((request, ids));
+    }
+    /// Answers [`Need::Key`].
+    pub fn key(&mut self, choice: KeyChoice, answer: Result<Arc<KeyHandle>, Refusal>) {
+        self.keys.push((choice, answer));
+    }
+
+    /// Where the answer about `key` stands. Answers stand in the order they were asked for, and rules look at them in that
+    /// order, so the search begins behind the last hit: a list of a thousand records is not a million comparisons.
+    fn position(&self, key: RecordKey, begin: usize) -> Option<usize> {
+        let (before, after) = self.records.split_at_checked(begin)?;
+        let is_it = |answer: &RecordAnswer| answer.key == key;
+        match after.iter().position(is_it) {
+            Some(at) => Some(begin + at),
+            None => before.iter().position(is_it),
+        }
+    }
+}
+
+impl RecordAnswer {
+    fn expectation(&self) -> Option<(RecordKey, Generation)> {
+        let opened = self.answer.as_ref().ok()?;
+        Some((self.key, opened.as_ref().map_or(Generation::NONE, |opened| opened.generation)))
+    }
+
+    fn body<T: Stored>(&self) -> Result<Option<&T>, Refusal> {
+        let Some(opened) = self.answer.as_ref().map_err(Clone::clone)? else { return Ok(None) };
+        if self.decoded.get().is_none() {
+            let decoded: T = body::decode_strict(opened.body.expose()).map_err(|error| self.unusable(error))?;
+            // Another thread cannot have been faster: answers belong to one run of one rule.
+            let _ = self.decoded.set(Box::new(decoded));
+        }
+        let decoded = self.decoded.get().and_then(|body| body.downcast_ref());
+        Ok(Some(decoded.expect("a rule reads a record as one type of body")))
+    }
+
+    fn unusable(&self, error: BodyError) -> Refusal {
+        let target = self.key.id.to_string();
+        match error {
+            BodyError::Newer { .. } => Refusal::WrittenByNewer { target },
+            BodyError::Malformed => Refusal::Quarantined { target, finding: "unreadable" },
+        }
+    }
+}
+
+/// A body that a rule can read: owned, so that it is decoded once however often the rule is run.
+pub trait Stored: Body + Any + Send + Sync {}
+impl<T: Body + Any + Send + Sync> Stored for T {}
+
+/// What was done to what, for the audit trail.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// The canonical name or id that was judged and acted on.
+    pub target: String,
+    /// The application key version used, if one was.
+    pub key: Option<(Id, u32)>,
+    /// Number of items, for batch requests.
+    pub count: Option<u32>,
+    permitted: bool,
+}
+
+impl Trace {
+    /// For what is done without a rule.
+    #[must_use]
+    pub fn of(target: impl Into<String>) -> Self {
+        Self { target: target.into(), ..Self::default() }
+    }
+
+
+    /// Whether the rule asked for permission.
+    pub fn permitted(&self) -> bool {
+        self.permitted
+    }
+}
+
+/// What a rule may know: the time, who asks, what was fetched. It records what it was told, so that the commit holds only
+/// while that is still true.
+pub struct Facts<'a> {
+    now: Timestamp,
+    principal: &'a Principal,
+    answers: &'a Answers,
+    randomness: &'a mut dyn Randomness,
+    /// Which of the record answers the rule was told.
+    told: Vec<bool>,
+    /// Where the next record answer is likely to stand.
+    next: usize,
+    name_expects: Vec<(RecordKind, Name, Option<Id>)>,
+    trace: Trace,
+}
+
+impl<'a> Facts<'a> {
+    /// For the shell, once per run of a rule.
+    pub fn new(now: Timestamp, principal: &'a Principal, answers: &'a Answers, randomness: &'a mut dyn Randomness) -> Self {
+        Self {
+            now,
+            principal,
+            answers,
+            randomness,
+            told: vec![false; answers.records.len()],
+            next: 0,
+            name_expects: Vec::new(),
+            trace: Trace::default(),
+        }
+    }
+
+    /// The time of this request.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Who asks.
+    pub fn principal(&self) -> &Principal {
+        self.principal
+    }
+
+    /// A new time-ordered id.
+    pub fn new_id(&mut self) -> Id {
+        let mut random = [0; 10];
+        self.randomness.fill(&mut random);
+        Id::v7(self.now.0, random)
+    }
+
+    /// Randomness for ids and keys.
+    pub fn fill(&mut self, buffer: &mut [u8]) {
+        self.randomness.fill(buffer);
+    }
+
+    /// Judges the request on the canonical object. Every rule calls it before it reads or changes the object.
+    pub fn permit(&mut self, action: Action, object: Object<'_>) -> Result<(), Stop> {
+        self.trace.permitted = false;
+        self.trace.target = match object {
+            Object::Name(name) => name.to_owned(),
+            Object::Id(_) | Object::System => object.to_string(),
+        };
+        match decide(self.principal, action, object) {
+            Decision::Allow => {
+                self.trace.permitted = true;
+                Ok(())
+            }
+            Decision::Deny(reason) => Err(Refusal::Denied { reason }.into()),
+        }
+    }
+
+    /// Notes the number of items of a batch request for the audit line.
+    pub fn count(&mut self, items: u32) {
+        self.trace.count = Some(items);
+    }
+
+    /// Notes the key version used, where the rule did not ask for it by [`Facts::key`].
+    pub fn used_key(&mut self, key_id: Id, version: u32) {
+        self.trace.key = Some((key_id, version));
+    }
+
+    /// The record at `key`, decoded, or `None`. What was read becomes a precondition of the commit.
+    pub fn record<T: Stored>(&mut self, key: RecordKey) -> Result<Option<&'a T>, Stop> {
+        let answers: &'a Answers = self.answers;
+        let Some((at, answer)) = answers
+            .position(key, self.next)
+            .and_then(|at| answers.records.get(at).map(|answer| (at, answer)))
+        else {
+            return Err(Stop::Need(vec![Need::Record(key)]));
+        };
+        self.next = at + 1;
+        if let Some(told) = self.told.get_mut(at) {
+            *told = true;
+        }
+        Ok(answer.body()?)
+    }
+
+    /// Asks for several records at once, so that a rule that reads many stops once.
+    pub fn prefetch(&self, keys: impl IntoIterator<Item = RecordKey>) -> Result<(), Stop> {
+        let mut missing = Vec::new();
+        let mut next = 0;
+        for key in keys {
+            match self.answers.position(key, next) {
+                Some(at) => next = at + 1,
+                None => missing.push(Need::Record(key)),
+            }
+        }
+        if missing.is_empty() { Ok(()) } else { Err(Stop::Need(missing)) }
+    }
+
+    /// The id that `name` stands for. The answer becomes a precondition of the commit.
+    pub fn name(&mut self, kind: RecordKind, name: &Name) -> Result<Option<Id>, Stop> {
+        let found = self.answers.names.iter().find(|(asked_kind, asked, _)| *asked_kind == kind && asked == name);
+        let Some((_, _, id)) = found else {
+            return Err(Stop::Need(vec![Need::Name(kind, name.clone())]));
+        };
+        if !self.name_expects.iter().any(|(expected_kind, expected, _)| *expected_kind == kind && expected == name) {
+            self.name_expects.push((kind, name.clone(), *id));
+        }
+        Ok(*id)
+    }
+
+    /// A page of names. Not a precondition: a list is a moment's picture.
+    pub fn page(&mut self, request: &PageRequest) -> Result<&'a [(Name, Id)], Stop> {
+        let answers: &'a Answers = self.answers;
+        match answers.pages.iter().find(|(asked, _)| asked == request) {
+            Some((_, names)) => Ok(names),
+            None => Err(Stop::Need(vec![Need::Page(request.clone())])),
+        }
+    }
+
+    /// A page of ids. Not a precondition either.
+    pub fn ids(&mut self, request: &IdsRequest) -> Result<&'a [Id], Stop> {
+        let answers: &'a Answers = self.answers;
+        match answers.ids.iter().find(|(asked, _)| asked == request) {
+            Some((_, ids)) => Ok(ids),
+            None => Err(Stop::Need(vec![Need::Ids(request.clone())])),
+        }
+    }
+
+    /// An application key version, ready for use.
+    pub fn key(&mut self, choice: &KeyChoice) -> Result<Arc<KeyHandle>, Stop> {
+        let Some((_, answer)) = self.answers.keys.iter().find(|(asked, _)| asked == choice) else {
+            return Err(Stop::Need(vec![Need::Key(choice.clone())]));
+        };
+        let handle = answer.as_ref().map_err(Clone::clone)?;
+        self.trace.key = Some((handle.key_id, handle.version));
+        Ok(Arc::clone(handle))
+    }
+
+    /// Ends a rule that changes something: the preconditions are what the rule was told.
+    pub fn commit<R>(&mut self, reply: R, changes: Vec<Change>) -> Done<R> {
+        let told = self.answers.records.iter().zip(&self.told).filter(|(_, told)| **told);
+        let expects = told.filter_map(|(answer, _)| answer.expectation()).collect();
+        let names = std::mem::take(&mut self.name_expects);
+        Done { reply, commit: Commit { changes, expects, names, witnessed: false } }
+    }
+
+    /// As [`Facts::commit`], for a commit that takes a right away or creates a key.
+    pub fn commit_witnessed<R>(&mut self, reply: R, changes: Vec<Change>) -> Done<R> {
+        let mut done = self.commit(reply, changes);
+        done.commit.witnessed = true;
+        done
+    }
+
+    /// What the audit line will say.
+    pub fn into_trace(self) -> Trace {
+        self.trace
+    }
+}

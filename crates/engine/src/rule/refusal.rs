@@ -1,0 +1,87 @@
+//! Why an operation was refused.
+
+/// Why an operation was refused. The shell turns each into one error code; none holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nothing there, or nothing the caller may know of.
+    #[error("there is no {what} `{target}`")]
+    NotFound {
+        /// `secret`, `token` …
+        what: &'static str,
+        /// The name or id asked for.
+        target: String,
+    },
+    /// The name is taken.
+    #[error("the name `{name}` is already in use")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// The secret is deleted and can be undeleted.
+    #[error("`{target}` is deleted")]
+    Deleted {
+        /// The name or id asked for.
+        target: String,
+    },
+    /// Compare-and-set failed.
+    #[error("version {expected} was expected, the current version is {found}")]
+    VersionConflict {
+        /// What the caller expected; 0 means "must not exist".
+        expected: u32,
+        /// What is there; 0 means "nothing".
+        found: u32,
+    },
+    /// Policy does not allow it.
+    #[error("not permitted: {reason}")]
+    Denied {
+        /// Which rule decided; names roles and actions only.
+        reason: String,
+    },
+    /// An argument is malformed.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Which argument.
+        field: &'static str,
+        /// What is wrong with it and how to mend it.
+        reason: String,
+    },
+    /// More than a limit allows.
+    #[error("{what} is {actual} bytes, at most {limit} are allowed")]
+    TooLarge {
+        /// What.
+        what: &'static str,
+        /// How large it is.
+        actual: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The application key is not available now.
+    #[error("the key `{key}` is locked")]
+    KeyLocked {
+        /// Name or id of the key.
+        key: String,
+    },
+    /// A record this needs failed verification and is kept aside.
+    #[error("`{target}` is quarantined: {finding}")]
+    Quarantined {
+        /// What was asked for.
+        target: String,
+        /// The finding.
+        finding: &'static str,
+    },
+    /// A record this needs was written by a newer release.
+    #[error("`{target}` was written by a newer release")]
+    WrittenByNewer {
+        /// What was asked for.
+        target: String,
+    },
+    /// A value does not open; nothing more is said.
+    #[error("the value does not open")]
+    DoesNotOpen,
+    /// Facts changed under the rule more often than it was repeated.
+    #[error("too many changes at once on `{target}`; try again")]
+    Contention {
+        /// What was asked for.
+        target: String,
+    },
+}

@@ -1,0 +1,165 @@
+//! Who may do what: every role, action and channel against a table, and a model that was written apart.
+
+use proptest::prelude::*;
+use strongroom_engine::policy::{Action, Channel, Decision, Identity, Object, Principal, Role, decide};
+use strongroom_envelope::Id;
+
+/// Action, then who may: admin local, admin network, data local, data network, read local, read network.
+const TABLE: [(&str, &str); 28] = [
+    ("secret.put", "yyyy--"),
+    ("secret.get", "yyyyyy"),
+    ("secret.show", "yyyyyy"),
+    ("secret.list", "yyyyyy"),
+    ("secret.rename", "yyyy--"),
+    ("secret.delete", "yyyy--"),
+    ("secret.undelete", "yyyy--"),
+    ("secret.destroy", "yy----"),
+    ("token.issue", "yy----"),
+    ("token.list", "yy----"),
+    ("token.revoke", "yy----"),
+    ("protector.list", "yy----"),
+    ("protector.add", "y-----"),
+    ("protector.drop", "y-----"),
+    ("protector.prove", "y-----"),
+    ("protector.replace", "y-----"),
+    ("unlock", "y-----"),
+    ("lock", "y-----"),
+    ("status", "yyyyyy"),
+    ("doctor", "yy----"),
+    ("quarantine.list", "yy----"),
+    ("quarantine.release", "y-----"),
+    ("store.verify", "yy----"),
+    ("store.scrub", "yy----"),
+    ("audit.search", "yy----"),
+    ("upgrade.accept", "y-----"),
+    // Words that are no action.
+    ("", "------"),
+    ("secret.put ", "------"),
+];
+
+const CHANNELS: [Channel; 2] = [Channel::Local, Channel::Network];
+
+fn principal(role: Option<Role>, channel: Channel) -> Principal {
+    Principal { identity: Identity::Peer { uid: 1000 }, role, channel }
+}
+
+fn allows(role: Option<Role>, channel: Channel, action: Action) -> bool {
+    decide(&principal(role, channel), action, Object::Name("a/b")) == Decision::Allow
+}
+
+#[test]
+fn the_table_holds_for_every_role_action_and_channel() {
+    let mut judged = 0;
+    for (word, row) in TABLE {
+        let columns = Role::ALL.into_iter().flat_map(|role| CHANNELS.map(|channel| (role, channel)));
+        for ((role, channel), expected) in columns.zip(row.chars()) {
+            let allowed = Action::from_word(word).is_some_and(|action| allows(Some(role), channel, action));
+            assert_eq!(allowed, expected == 'y', "{word:?} {role:?} {channel:?}");
+            judged += 1;
+        }
+    }
+    assert_eq!(judged, TABLE.len() * 6);
+}
+
+#[test]
+fn the_table_names_every_action() {
+    let mut words: Vec<&str> = Action::ALL.iter().map(|action| action.word()).collect();
+    let named: Vec<&str> = TABLE.iter().map(|(word, _)| *word).filter(|word| Action::from_word(word).is_some()).collect();
+    assert_eq!(words, named);
+    words.sort_unstable();
+    words.dedup();
+    assert_eq!(words.len(), Action::ALL.len(), "no word stands for two actions");
+}
+
+#[test]
+fn no_role_may_do_nothing() {
+    for action in Action::ALL {
+        for channel in CHANNELS {
+            for identity in [Identity::System, Identity::Peer { uid: 0 }, Identity::Token { id: Id([1; 16]) }] {
+                let nobody = Principal { identity, role: None, channel };
+                assert!(matches!(decide(&nobody, *action, Object::System), Decision::Deny(_)), "{action:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_unknown_word_is_no_role() {
+    for word in ["", "root", "Admin", " admin", "admin ", "admin\u{301}", "аdmin", "ADMIN", "data,admin", "*"] {
+        assert_eq!(Role::from_word(word), None, "{word:?}");
+    }
+    for role in Role::ALL {
+        assert_eq!(Role::from_word(role.word()), Some(role));
+    }
+}
+
+#[test]
+fn the_server_itself_may_do_everything_it_does() {
+    for action in Action::ALL {
+        assert_eq!(decide(&Principal::system(), *action, Object::System), Decision::Allow);
+    }
+}
+
+#[test]
+fn a_refusal_names_role_and_action_and_never_the_object() {
+    for action in Action::ALL {
+        for role in Role::ALL {
+            for channel in CHANNELS {
+                let judged = decide(&principal(Some(role), channel), *action, Object::Name("hidden/name"));
+                if let Decision::Deny(reason) = judged {
+                    assert!(reason.contains(action.word()), "{reason}");
+                    assert!(!reason.contains("hidden"), "{reason}");
+                }
+            }
+        }
+    }
+}
+
+/// The same rules, written apart from words alone.
+fn model(role: Option<&str>, local: bool, word: &str) -> bool {
+    let Some(role) = role else { return false };
+    let (noun, verb) = word.split_once('.').unwrap_or((word, ""));
+    match role {
+        "admin" => {
+            let only_local = match noun {
+                "protector" => verb != "list",
+                "quarantine" => verb == "release",
+                "unlock" | "lock" | "upgrade" => true,
+                _ => false,
+            };
+            local || !only_local
+        }
+        "data" => noun == "status" || noun == "secret" && verb != "destroy",
+        "read" => noun == "status" || noun == "secret" && ["get", "show", "list"].contains(&verb),
+        _ => false,
+    }
+}
+
+fn any_identity() -> impl Strategy<Value = Identity> {
+    prop_oneof![
+        any::<u32>().prop_map(|uid| Identity::Peer { uid }),
+        any::<[u8; 16]>().prop_map(|id| Identity::Token { id: Id(id) }),
+        Just(Identity::System),
+    ]
+}
+
+fn any_role() -> impl Strategy<Value = Option<Role>> {
+    prop_oneof![Just(None), proptest::sample::select(Role::ALL.to_vec()).prop_map(Some)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_model_agrees(
+        identity in any_identity(),
+        role in any_role(),
+        local in any::<bool>(),
+        action in proptest::sample::select(Action::ALL.to_vec()),
+        name in "[a-z]{1,8}(/[a-z]{1,8})?",
+    ) {
+        let channel = if local { Channel::Local } else { Channel::Network };
+        let judged = decide(&Principal { identity, role, channel }, action, Object::Name(&name));
+        prop_assert_eq!(judged == Decision::Allow, model(role.map(Role::word), local, action.word()));
+    }
+}

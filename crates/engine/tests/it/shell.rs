@@ -1,0 +1,312 @@
+//! A store in memory that runs rules as the keeper does: needs are fulfilled, commits are judged by what they expect.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use strongroom_crypto::SealingKey;
+use strongroom_engine::key::{WrapKeyHandle, new_application_key};
+use strongroom_engine::name::Name;
+use strongroom_engine::policy::{Channel, Identity, Principal, Role};
+use strongroom_engine::rule::{
+    Answers, Change, Commit, Facts, KeyChoice, KeyHandle, NameChange, Need, Opened, Operation, Randomness, Refusal,
+    Stop, Trace,
+};
+use strongroom_engine::secret;
+use strongroom_envelope::body::{self, Body};
+use strongroom_envelope::value::Purpose;
+use strongroom_envelope::{Generation, Id, RecordKey, RecordKind, Timestamp};
+use strongroom_secret::{SecretBytes, WrapKey};
+
+/// The moment at which every shell begins.
+pub const BEGIN: Timestamp = Timestamp(1_700_000_000_000);
+
+/// A store with its names and keys.
+pub struct Shell {
+    pub now: Timestamp,
+    pub records: HashMap<RecordKey, (Generation, Vec<u8>)>,
+    pub names: BTreeMap<(RecordKind, String), Id>,
+    pub keys: HashMap<(Id, u32), Arc<KeyHandle>>,
+    /// The active version of the key `secrets`.
+    pub active: (Id, u32),
+    /// Records that cannot be served, with the refusal.
+    pub refused: HashMap<RecordKey, Refusal>,
+    pub locked_keys: bool,
+    pub randomness: Seeded,
+    epoch: u64,
+    /// What happens when the rule has been run this many times, counted over one request.
+    interruption: Option<(usize, Interruption)>,
+    pub last: Account,
+}
+
+/// What became of the last request.
+#[derive(Default)]
+pub struct Account {
+    pub trace: Trace,
+    pub runs: usize,
+    pub attempts: usize,
+    pub witnessed: bool,
+    pub changes: usize,
+    pub bytes: usize,
+}
+
+pub type Interruption = Box<dyn FnOnce(&mut Shell)>;
+
+/// SplitMix64: the same randomness every time.
+pub struct Seeded(pub u64);
+
+impl Randomness for Seeded {
+    fn fill(&mut self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(8) {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut word = self.0;
+            word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            word ^= word >> 31;
+            chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// An administrator at the local socket.
+pub fn admin() -> Principal {
+    caller(Role::Admin)
+}
+
+pub fn caller(role: Role) -> Principal {
+    Principal { identity: Identity::Peer { uid: 1000 }, role: Some(role), channel: Channel::Local }
+}
+
+pub fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+impl Shell {
+    pub fn new() -> Self {
+        let mut randomness = Seeded(7);
+        let wrap = WrapKeyHandle::new(Id([9; 16]), 1, &WrapKey::from_slice(&[9; 32]).unwrap());
+        let made = new_application_key(name(secret::KEY_NAME), Purpose::Secrets, &wrap, &mut randomness, BEGIN);
+        let mut shell = Self {
+            now: BEGIN,
+            records: HashMap::new(),
+            names: BTreeMap::new(),
+            keys: HashMap::new(),
+            active: (made.id, 1),
+            refused: HashMap::new(),
+            locked_keys: false,
+            randomness,
+            epoch: 0,
+            interruption: None,
+            last: Account::default(),
+        };
+        let change = made.change();
+        shell.keys.insert((made.id, 1), Arc::new(made.handle));
+        shell.commit(Commit { changes: vec![change], ..Commit::default() }).unwrap();
+        shell
+    }
+
+    /// Adds a second key version and makes it the active one.
+    pub fn rotate(&mut self) {
+        let (key_id, version) = (self.active.0, self.active.1 + 1);
+        let mut key = [0; 32];
+        self.randomness.fill(&mut key);
+        let handle = KeyHandle { key_id, version, sealing: SealingKey::new(&key) };
+        self.keys.insert((key_id, version), Arc::new(handle));
+        self.active = (key_id, version);
+    }
+
+    /// Lets `then` happen after the rule's run number `runs` of the next request: between its reading and its commit.
+    pub fn interrupt_after(&mut self, runs: usize, then: impl FnOnce(&mut Shell) + 'static) {
+        self.interruption = Some((runs, Box::new(then)));
+    }
+
+    pub fn admin<O: Operation>(&mut self, operation: &O) -> Result<O::Reply, Refusal> {
+        self.execute(&admin(), operation)
+    }
+
+    /// Runs a request to its end.
+    pub fn execute<O: Operation>(&mut self, principal: &Principal, operation: &O) -> Result<O::Reply, Refusal> {
+        self.last = Account::default();
+        for _ in 0..ATTEMPTS {
+            self.last.attempts += 1;
+            if let Some(outcome) = self.attempt(principal, operation) {
+                return outcome;
+            }
+        }
+        Err(Refusal::Contention { target: self.last.trace.target.clone() })
+    }
+
+    /// One attempt; none when facts changed under it.
+    fn attempt<O: Operation>(&mut self, principal: &Principal, operation: &O) -> Option<Result<O::Reply, Refusal>> {
+        let mut answers = Answers::default();
+        for _ in 0..ROUNDS {
+            let mut facts = Facts::new(self.now, principal, &answers, &mut self.randomness);
+            let outcome = operation.apply(&mut facts);
+            self.last.trace = facts.into_trace();
+            self.last.runs += 1;
+            self.interrupt();
+            match outcome {
+                Ok(done) => {
+                    assert!(self.last.trace.permitted(), "a rule asks for permission before it is done");
+                    self.last.witnessed = done.commit.witnessed;
+                    return self.commit(done.commit).ok().map(|()| Ok(done.reply));
+                }
+                Err(Stop::Refused(refusal)) => return Some(Err(refusal)),
+                Err(Stop::Stale) => return None,
+                Err(Stop::Need(needs)) => {
+                    assert!(!needs.is_empty(), "a rule that stops says what it needs");
+                    needs.into_iter().for_each(|need| self.fulfil(need, &mut answers));
+                }
+            }
+        }
+        panic!("the rule needs facts without end");
+    }
+
+    fn interrupt(&mut self) {
+        let runs = self.last.runs;
+        if let Some((_, then)) = self.interruption.take_if(|(at, _)| *at == runs) {
+            let before = std::mem::take(&mut self.last);
+            then(self);
+            self.last = before;
+        }
+    }
+
+    fn fulfil(&self, need: Need, answers: &mut Answers) {
+        match need {
+            Need::Record(key) => answers.record(key, self.opened(key)),
+            Need::Name(kind, name) => {
+                let id = self.names.get(&(kind, name.to_string())).copied();
+                answers.name(kind, name, id);
+            }
+            Need::Page(request) => {
+                let begin = request.after.clone().map_or_else(
+                    || Bound::Included((request.kind, request.prefix.clone())),
+                    |after| Bound::Excluded((request.kind, after)),
+                );
+                let names = self.names.range((begin, Bound::Unbounded));
+                let page = names
+                    .filter(|((kind, name), _)| *kind == request.kind && name.starts_with(&request.prefix))
+                    .take(request.limit)
+                    .map(|((_, text), id)| (name(text), *id))
+                    .collect();
+                answers.page(request, page);
+            }
+            Need::Ids(request) => {
+                let of_kind = self.records.keys().filter(|key| key.kind == request.kind).map(|key| key.id);
+                let mut ids: Vec<Id> = of_kind.filter(|id| request.after.is_none_or(|after| *id > after)).collect();
+                ids.sort_unstable();
+                ids.truncate(request.limit);
+                answers.ids(request, ids);
+            }
+            Need::Key(choice) => {
+                let handle = self.key(&choice);
+                answers.key(choice, handle);
+            }
+        }
+    }
+
+    fn opened(&self, key: RecordKey) -> Result<Option<Opened>, Refusal> {
+        if let Some(refusal) = self.refused.get(&key) {
+            return Err(refusal.clone());
+        }
+        let record = self.records.get(&key);
+        Ok(record.map(|(generation, body)| Opened { generation: *generation, body: SecretBytes::from_slice(body) }))
+    }
+
+    fn key(&self, choice: &KeyChoice) -> Result<Arc<KeyHandle>, Refusal> {
+        if self.locked_keys {
+            return Err(Refusal::KeyLocked { key: secret::KEY_NAME.to_owned() });
+        }
+        let version = match choice {
+            KeyChoice::Active(key) => {
+                assert_eq!(*key, secret::KEY_NAME);
+                self.active
+            }
+            KeyChoice::Exact(id, version) => (*id, *version),
+        };
+        self.keys.get(&version).cloned().ok_or(Refusal::DoesNotOpen)
+    }
+
+    /// Applies a commit when everything it expects still holds.
+    pub fn commit(&mut self, commit: Commit) -> Result<(), Lost> {
+        let generation = |records: &HashMap<RecordKey, (Generation, Vec<u8>)>, key: &RecordKey| {
+            records.get(key).map_or(Generation::NONE, |(generation, _)| *generation)
+        };
+        let records_hold = commit.expects.iter().all(|(key, expected)| generation(&self.records, key) == *expected);
+        let names_hold = commit
+            .names
+            .iter()
+            .all(|(kind, name, id)| self.names.get(&(*kind, name.to_string())).copied() == *id);
+        if !records_hold || !names_hold {
+            return Err(Lost);
+        }
+        self.last.changes = commit.changes.len();
+        if commit.changes.is_empty() {
+            return Ok(());
+        }
+        assert!(commit.changes.len() <= COMMIT_CHANGES, "a commit has at most 60 changes");
+        self.epoch += 1;
+        for (index, change) in commit.changes.into_iter().enumerate() {
+            self.change(change, Generation::new(self.epoch, u16::try_from(index).unwrap()));
+        }
+        assert!(self.last.bytes <= COMMIT_BYTES, "a commit has at most 1 MiB + 64 KiB");
+        Ok(())
+    }
+
+    fn change(&mut self, change: Change, generation: Generation) {
+        let kind = change.key().kind;
+        match change.name().clone() {
+            NameChange::None => {}
+            NameChange::Take(name) => self.take(kind, &name, change.key().id),
+            NameChange::Move { from, to } => {
+                assert_eq!(self.names.remove(&(kind, from.to_string())), Some(change.key().id));
+                self.take(kind, &to, change.key().id);
+            }
+            NameChange::Free(name) => {
+                assert_eq!(self.names.remove(&(kind, name.to_string())), Some(change.key().id));
+            }
+        }
+        match change {
+            Change::Put { key, body, .. } => {
+                self.last.bytes += body.len();
+                self.records.insert(key, (generation, body.expose().to_vec()));
+            }
+            Change::Delete { key, .. } => {
+                assert!(self.records.remove(&key).is_some(), "what is deleted was there");
+            }
+        }
+    }
+
+    fn take(&mut self, kind: RecordKind, name: &Name, id: Id) {
+        let before = self.names.insert((kind, name.to_string()), id);
+        assert_eq!(before, None, "a name is taken once");
+    }
+
+    /// The body of a stored record.
+    pub fn body<T: Body>(&self, kind: RecordKind, id: Id) -> T {
+        body::decode_strict(&self.records[&RecordKey::new(kind, id)].1).unwrap()
+    }
+
+    /// How many records of a kind there are.
+    pub fn count(&self, kind: RecordKind) -> usize {
+        self.records.keys().filter(|key| key.kind == kind).count()
+    }
+
+    /// The head of the secret with this name.
+    pub fn head(&self, name: &str) -> secret::SecretBody {
+        self.body(RecordKind::Secret, self.id(name))
+    }
+
+    pub fn id(&self, name: &str) -> Id {
+        self.names[&(RecordKind::Secret, name.to_owned())]
+    }
+}
+
+/// A precondition did not hold.
+#[derive(Debug)]
+pub struct Lost;
+
+const ATTEMPTS: usize = 8;
+const ROUNDS: usize = 16;
+const COMMIT_CHANGES: usize = 60;
+const COMMIT_BYTES: usize = (1 << 20) + (64 << 10);

@@ -1,0 +1,180 @@
+//! What the store is expected to hold: record key → generation and tag, and name → id, in memory.
+
+use std::collections::{BTreeMap, HashMap};
+
+use strongroom_engine::name::Name;
+use strongroom_engine::rule::NameChange;
+use strongroom_envelope::{Generation, Id, RecordKey, RecordKind, Tag};
+
+/// The expected generation and tag of one record, packed: the index is the largest thing in memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    generation: [u8; 8],
+    tag: Tag,
+}
+
+impl Expected {
+    /// For a record that was written at `generation` with `tag`.
+    pub fn new(generation: Generation, tag: Tag) -> Self {
+        Self { generation: generation.0.to_be_bytes(), tag }
+    }
+    /// The expected generation.
+    pub fn generation(&self) -> Generation {
+        Generation(u64::from_be_bytes(self.generation))
+    }
+    /// The expected tag.
+    pub fn tag(&self) -> &Tag {
+        &self.tag
+    }
+}
+
+/// The index of one store.
+#[derive(Default)]
+pub struct Index {
+    entries: HashMap<[u8; RecordKey::LENGTH], Expected>,
+    names: HashMap<RecordKind, BTreeMap<Name, Id>>,
+}
+
+impl Index {
+    /// What is expected at `key`.
+    pub fn get(&self, key: RecordKey) -> Option<Expected> {
+        self.entries.get(&key.to_bytes()).copied()
+    }
+
+    /// The generation expected at `key`; [`Generation::NONE`] when nothing is.
+    pub fn generation(&self, key: RecordKey) -> Generation {
+        self.get(key).map_or(Generation::NONE, |expected| expected.generation())
+    }
+
+    /// Expects a record.
+    pub fn set(&mut self, key: RecordKey, expected: Expected) {
+        self.entries.insert(key.to_bytes(), expected);
+    }
+
+    /// Expects none any more.
+    pub fn remove(&mut self, key: RecordKey) {
+        self.entries.remove(&key.to_bytes());
+    }
+
+    /// Room for so many records, so that a start does not grow the table step by step.
+    pub fn reserve(&mut self, records: usize) {
+        self.entries.reserve(records);
+    }
+
+    /// Number of expected records.
+    pub fn len(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    /// Every expected record in rising order of keys.
+    pub fn sorted(&self) -> Vec<(RecordKey, Expected)> {
+        let mut all: Vec<_> = self.entries.iter().map(|(key, expected)| (*key, *expected)).collect();
+        all.sort_unstable_by_key(|(key, _)| *key);
+        all.into_iter()
+            .filter_map(|(key, expected)| RecordKey::from_bytes(&key).ok().map(|key| (key, expected)))
+            .collect()
+    }
+
+    /// The keys of every expected record of one kind, in rising order.
+    pub fn keys_of(&self, kind: RecordKind) -> Vec<RecordKey> {
+        let mut keys: Vec<_> = self
+            .entries
+            .keys()
+            .filter(|key| key[0] == kind.byte())
+            .filter_map(|key| RecordKey::from_bytes(key).ok())
+            .collect();
+        keys.sort_unstable_by_key(RecordKey::to_bytes);
+        keys
+    }
+
+    /// At most `limit` ids of a kind without names, greater than `after`, rising.
+    pub fn ids(&self, kind: RecordKind, after: Option<Id>, limit: usize) -> Vec<Id> {
+        let greater = |key: &RecordKey| after.is_none_or(|after| key.id > after);
+        self.keys_of(kind).into_iter().filter(greater).take(limit).map(|key| key.id).collect()
+    }
+
+    /// The id that `name` stands for.
+    pub fn id_of(&self, kind: RecordKind, name: &Name) -> Option<Id> {
+        self.names.get(&kind)?.get(name).copied()
+    }
+
+    /// Sets all names of a kind at once; from sorted input the tree is dense.
+    pub fn set_names(&mut self, kind: RecordKind, mut names: Vec<(Name, Id)>) {
+        names.sort_unstable();
+        self.names.insert(kind, names.into_iter().collect());
+    }
+
+    /// Number of names of a kind.
+    pub fn name_count(&self, kind: RecordKind) -> u64 {
+        self.names.get(&kind).map_or(0, |names| names.len() as u64)
+    }
+
+    /// All names of a kind with their ids, in order.
+    pub fn names_of(&self, kind: RecordKind) -> impl Iterator<Item = (&Name, &Id)> {
+        self.names.get(&kind).into_iter().flatten()
+    }
+
+    /// At most `limit` names that begin with `prefix` and are greater than `after`.
+    pub fn page(&self, kind: RecordKind, prefix: &str, after: Option<&str>, limit: usize) -> Vec<(Name, Id)> {
+        let Some(names) = self.names.get(&kind) else { return Vec::new() };
+        let start = match after {
+            Some(after) if after >= prefix => std::ops::Bound::Excluded(after),
+            _ => std::ops::Bound::Included(prefix),
+        };
+        names
+            .range::<str, _>((start, std::ops::Bound::Unbounded))
+            .take_while(|(name, _)| name.as_str().starts_with(prefix))
+            .take(limit)
+            .map(|(name, id)| (name.clone(), *id))
+            .collect()
+    }
+
+    /// Carries out what a change does to the names of its kind.
+    pub fn change_name(&mut self, key: RecordKey, change: &NameChange) {
+        let names = self.names.entry(key.kind).or_default();
+        match change {
+            NameChange::None => {}
+            NameChange::Take(name) => {
+                names.insert(name.clone(), key.id);
+            }
+            NameChange::Move { from, to } => {
+                names.remove(from);
+                names.insert(to.clone(), key.id);
+            }
+            NameChange::Free(name) => {
+                names.remove(name);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn index(names: &[&str]) -> Index {
+        let mut index = Index::default();
+        let names = names.iter().enumerate().map(|(number, name)| (Name::parse(name).unwrap(), Id([number as u8; 16])));
+        index.set_names(RecordKind::Secret, names.collect());
+        index
+    }
+
+    #[test]
+    fn pages_follow_the_prefix_and_the_cursor() {
+        let index = index(&["a/1", "a/2", "a/3", "ab", "b"]);
+        let page = |prefix, after, limit| -> Vec<String> {
+            index.page(RecordKind::Secret, prefix, after, limit).iter().map(|(name, _)| name.to_string()).collect()
+        };
+        assert_eq!(page("a/", None, 2), ["a/1", "a/2"]);
+        assert_eq!(page("a/", Some("a/2"), 2), ["a/3"]);
+        assert_eq!(page("a", Some("a/3"), 9), ["ab"]);
+        assert_eq!(page("", None, 9), ["a/1", "a/2", "a/3", "ab", "b"]);
+        assert_eq!(page("b/", None, 9), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_entry_costs_no_padding() {
+        assert_eq!(size_of::<([u8; RecordKey::LENGTH], Expected)>(), 41);
+    }
+}

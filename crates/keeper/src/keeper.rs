@@ -1,0 +1,299 @@
+//! The keeper: one instance, locked or unlocked, and everything that is asked of it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use strongroom_engine::policy::{Action, Decision, Object, Principal, decide};
+use strongroom_engine::rule::{Operation, Refusal, Trace};
+use strongroom_engine::secret::Purge;
+use strongroom_envelope::{Id, RecordKind};
+use strongroom_protector::Surroundings;
+use strongroom_store::{DataDirectory, Store};
+use tokio::sync::oneshot;
+
+use crate::alarms::alarm;
+use crate::boot::{Running, Witnessing};
+use crate::clock::now;
+use crate::facade::{Alarm, Caller, Failure, LockReason, Status};
+use crate::settings::Settings;
+use crate::witness::{Note, Witness};
+use crate::worker::{Run, entry};
+
+/// How often old things are looked for.
+const TICK: Duration = Duration::from_secs(60);
+/// Administrative requests that may wait.
+const STEWARD_QUEUE: usize = 64;
+
+/// One instance. Cheap to clone.
+#[derive(Clone)]
+pub struct Keeper {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) state: RwLock<State>,
+    steward: SyncSender<Chore>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Held as long as the instance: its lock keeps a second server away.
+    _directory: DataDirectory,
+}
+
+/// Locked or unlocked.
+#[derive(Clone)]
+pub(crate) enum State {
+    Locked(Arc<Locked>),
+    Unlocked(Arc<Unsealed>),
+}
+
+/// What there is while the store is locked.
+pub(crate) struct Locked {
+    pub(crate) reason: LockReason,
+    pub(crate) store_id: Id,
+    pub(crate) alarms: Vec<Alarm>,
+    /// Trail and anchor, taken when the store is unlocked.
+    pub(crate) witnessing: Mutex<Option<Witnessing>>,
+}
+
+/// What there is while it is unlocked.
+pub(crate) struct Unsealed {
+    pub(crate) running: Running,
+    pub(crate) surroundings: Arc<Surroundings>,
+}
+
+type Chore = Box<dyn FnOnce() + Send>;
+
+impl Keeper {
+    /// Puts an instance together and starts the thread for administration.
+    pub(crate) fn assemble(
+        settings: Settings,
+        directory: DataDirectory,
+        store: Arc<dyn Store>,
+        state: State,
+    ) -> std::io::Result<Self> {
+        let (steward, chores) = sync_channel::<Chore>(STEWARD_QUEUE);
+        let inner = Arc::new(Inner {
+            settings,
+            store,
+            state: RwLock::new(state),
+            steward,
+            thread: Mutex::new(None),
+            _directory: directory,
+        });
+        let weak = Arc::downgrade(&inner);
+        let run = move || {
+            loop {
+                match chores.recv_timeout(TICK) {
+                    Ok(chore) => chore(),
+                    Err(std::sync::mpsc::RecvTimeoutError::Timeout) => match weak.upgrade() {
+                        Some(inner) => inner.tick(),
+                        None => return,
+                    },
+                    Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("steward".into()).spawn(run)?;
+        *inner.thread.lock() = Some(thread);
+        Ok(Self { inner })
+    }
+
+    /// Runs an operation: authorised, executed, audited, durable before it answers.
+    pub async fn execute<O: Operation>(&self, caller: Caller, operation: O) -> Result<O::Reply, Failure> {
+        let unsealed = self.inner.unsealed()?;
+        let (answer, answered) = oneshot::channel();
+        let run = Run {
+            unlocked: Arc::clone(&unsealed.running.unlocked),
+            workers: Arc::clone(&unsealed.running.workers),
+            caller,
+            operation,
+            attempt: 0,
+            answer,
+        };
+        run.submit()?;
+        answered.await.unwrap_or(Err(Failure::Stopping))
+    }
+
+    /// Who holds the token with this hash, if it is live and the store unlocked.
+    pub fn authenticate(&self, token_sha256: &[u8; 32]) -> Option<Principal> {
+        let unsealed = self.inner.unsealed().ok()?;
+        unsealed.running.unlocked.tokens.principal(token_sha256, now())
+    }
+
+    /// Records a request that never became an operation; durable before it answers.
+    pub async fn refused(
+        &self,
+        caller: Caller,
+        operation: &str,
+        target: &str,
+        outcome: &'static str,
+    ) -> Result<(), Failure> {
+        let Some(witness) = self.inner.witness() else { return Ok(()) };
+        let trace = Trace::of(target);
+        let entry = entry(&caller, operation, &trace, outcome);
+        let (answer, answered) = oneshot::channel();
+        let finish = Box::new(move |durable| {
+            let _gone = answer.send(durable);
+        });
+        witness.tell(Note::Line { entry, finish }).map_err(|_| Failure::Stopping)?;
+        if answered.await.unwrap_or(false) { Ok(()) } else { Err(Failure::AuditUnavailable) }
+    }
+
+    /// The state, without names and without a line; for health.
+    pub fn status(&self) -> Status {
+        self.inner.status()
+    }
+
+    /// Runs an administrative request on the thread for it.
+    pub(crate) async fn chore<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Inner>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (answer, answered) = oneshot::channel();
+        let inner = Arc::clone(&self.inner);
+        let chore = Box::new(move || drop(answer.send(work(&inner))));
+        self.inner.steward.try_send(chore).map_err(|_| Failure::Busy)?;
+        answered.await.unwrap_or(Err(Failure::Stopping))
+    }
+
+    /// Ends: finishes what waits, writes a snapshot, signs a last checkpoint, syncs the anchor. Blocks.
+    pub fn stop(&self) {
+        let state = self.inner.state.read().clone();
+        if let State::Unlocked(unsealed) = &state {
+            let stopped = crate::witness::system_entry(now(), "server.stop", "", "ok");
+            unsealed.running.unlocked.witness.tell_and_wait(stopped);
+            unsealed.running.stop();
+        }
+        if let Some(witness) = self.inner.witness() {
+            witness.stop();
+        }
+    }
+}
+
+impl Inner {
+    pub(crate) fn unsealed(&self) -> Result<Arc<Unsealed>, Failure> {
+        match &*self.state.read() {
+            State::Unlocked(unsealed) => Ok(Arc::clone(unsealed)),
+            State::Locked(locked) => Err(Failure::Locked { reason: locked.reason }),
+        }
+    }
+
+    pub(crate) fn witness(&self) -> Option<Arc<Witness>> {
+        match &*self.state.read() {
+            State::Unlocked(unsealed) => Some(Arc::clone(&unsealed.running.unlocked.witness)),
+            State::Locked(locked) => match &*locked.witnessing.lock() {
+                Some(Witnessing::Started(witness)) => Some(Arc::clone(witness)),
+                Some(Witnessing::Anchor(_)) | None => None,
+            },
+        }
+    }
+
+    fn status(&self) -> Status {
+        match self.state.read().clone() {
+            State::Locked(locked) => Status {
+                locked: Some(locked.reason),
+                store_id: locked.store_id,
+                incarnation: None,
+                records: 0,
+                secrets: 0,
+                epoch: 0,
+                quarantined: 0,
+                writable: false,
+                auditing: self.witness().is_some_and(|witness| witness.is_open()),
+                copies: 1,
+                alarms: locked.alarms.clone(),
+                unlocked_at: None,
+            },
+            State::Unlocked(unsealed) => unlocked_status(&unsealed),
+        }
+    }
+
+    /// Judges an administrative request; a refusal gets its line.
+    pub(crate) fn permit(&self, caller: &Caller, action: Action, target: &str) -> Result<(), Failure> {
+        let object = if target.is_empty() { Object::System } else { Object::Name(target) };
+        match decide(&caller.principal, action, object) {
+            Decision::Allow => Ok(()),
+            Decision::Deny(reason) => {
+                self.line(caller, action.word(), target, "denied")?;
+                Err(Refusal::Denied { reason }.into())
+            }
+        }
+    }
+
+    /// A durable line, written before the answer leaves.
+    pub(crate) fn line(&self, caller: &Caller, operation: &str, target: &str, outcome: &str) -> Result<(), Failure> {
+        let Some(witness) = self.witness() else { return Ok(()) };
+        let trace = Trace::of(target);
+        if witness.tell_and_wait(entry(caller, operation, &trace, outcome)) {
+            Ok(())
+        } else {
+            Err(Failure::AuditUnavailable)
+        }
+    }
+
+    /// Ends deletions whose time is over.
+    fn tick(self: &Arc<Self>) {
+        let Ok(unsealed) = self.unsealed() else { return };
+        let limit = now().0 - self.settings.deleted_retention_ms;
+        let due: Vec<Id> = {
+            let deleted = unsealed.running.unlocked.deleted.lock();
+            deleted.iter().filter(|(_, at)| at.0 <= limit).map(|(id, _)| *id).collect()
+        };
+        for id in due {
+            let (answer, answered) = oneshot::channel();
+            let run = Run {
+                unlocked: Arc::clone(&unsealed.running.unlocked),
+                workers: Arc::clone(&unsealed.running.workers),
+                caller: system_caller(),
+                operation: Purge { id, retention_milliseconds: self.settings.deleted_retention_ms },
+                attempt: 0,
+                answer,
+            };
+            if run.submit().is_err() || answered.blocking_recv().is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn system_caller() -> Caller {
+    Caller {
+        principal: Principal::system(),
+        remote: String::new(),
+        request_id: crate::random::id(),
+        retry: None,
+    }
+}
+
+fn unlocked_status(unsealed: &Unsealed) -> Status {
+    let unlocked = &unsealed.running.unlocked;
+    let mut alarms: Vec<Alarm> = unlocked.alarms.lock().values().cloned().collect();
+    let quarantined = unlocked.quarantine.len();
+    if quarantined > 0 {
+        alarms.push(alarm("quarantined", &quarantined.to_string()));
+    }
+    let (records, secrets) = {
+        let index = unlocked.index.read();
+        (index.len(), index.name_count(RecordKind::Secret))
+    };
+    Status {
+        locked: None,
+        store_id: unlocked.store_id,
+        incarnation: Some(unlocked.incarnation),
+        records,
+        secrets,
+        epoch: unlocked.epoch.load(Ordering::Acquire),
+        quarantined,
+        writable: unlocked.is_writing(),
+        auditing: unlocked.witness.is_open(),
+        copies: 1,
+        alarms,
+        unlocked_at: Some(unlocked.unlocked_at),
+    }
+}
+

@@ -1,0 +1,328 @@
+//! `protector list | add | drop | prove | replace`.
+
+use std::sync::Arc;
+
+use strongroom_engine::policy::Action;
+use strongroom_engine::rule::{Change, Commit, NameChange, Trace};
+use strongroom_protector::{Kind, Password, Protector, check_strength};
+use strongroom_secret::Passphrase;
+
+use crate::clock::now;
+use crate::facade::{Caller, Failure, ProtectorFault, ProtectorSpec, ProtectorState, ProtectorView};
+use crate::journal::Severity;
+use crate::keeper::{Inner, Keeper, Unsealed};
+use crate::protectors::{self, Judged, NotOne};
+use crate::root::wrong_password;
+use crate::settle::{commit_and_wait, raise_protector_alarms};
+use crate::unlocked::Unlocked;
+use crate::witness::describe;
+use crate::worker::entry;
+
+/// Passwords that may exist at once: an unlock tries each.
+const MOST_PASSWORDS: usize = 8;
+
+impl Keeper {
+    /// Every protector of the root key.
+    pub async fn protector_list(&self, caller: Caller) -> Result<Vec<ProtectorView>, Failure> {
+        self.chore(move |inner| inner.protector_list(&caller)).await
+    }
+
+    /// Adds a protector; it has been opened back when this answers.
+    pub async fn protector_add(&self, caller: Caller, spec: ProtectorSpec) -> Result<ProtectorView, Failure> {
+        self.chore(move |inner| inner.protector_add(&caller, spec)).await
+    }
+
+    /// Drops a protector, by id or by kind. Another must have opened since the process started.
+    pub async fn protector_drop(
+        &self,
+        caller: Caller,
+        which: String,
+        attended_start: bool,
+    ) -> Result<ProtectorView, Failure> {
+        self.chore(move |inner| inner.protector_drop(&caller, &which, attended_start)).await
+    }
+
+    /// Proves that a protector opens.
+    pub async fn protector_prove(
+        &self,
+        caller: Caller,
+        which: String,
+        passphrase: Option<Passphrase>,
+    ) -> Result<ProtectorView, Failure> {
+        self.chore(move |inner| inner.protector_prove(&caller, &which, passphrase)).await
+    }
+
+    /// Makes a protector anew in the place of a broken or tampered one, or with another password.
+    pub async fn protector_replace(
+        &self,
+        caller: Caller,
+        which: String,
+        passphrase: Option<Passphrase>,
+    ) -> Result<ProtectorView, Failure> {
+        self.chore(move |inner| inner.protector_replace(&caller, &which, passphrase)).await
+    }
+}
+
+impl Inner {
+    /// Permits, runs, and writes the line of a refusal; a change writes its own line with its commit.
+    fn protector_chore<T>(
+        &self,
+        caller: &Caller,
+        action: Action,
+        target: &str,
+        run: impl FnOnce(&Arc<Unsealed>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.permit(caller, action, target)?;
+        let outcome = self.unsealed().and_then(|unsealed| run(&unsealed));
+        if let Err(failure) = &outcome {
+            self.line(caller, action.word(), target, crate::words::failure_word(failure))?;
+        }
+        outcome
+    }
+
+    fn protector_list(&self, caller: &Caller) -> Result<Vec<ProtectorView>, Failure> {
+        let action = Action::ProtectorList;
+        self.protector_chore(caller, action, "", |unsealed| {
+            let mut views: Vec<ProtectorView> =
+                unsealed.running.unlocked.protectors.lock().iter().map(|judged| judged.view(true)).collect();
+            views.sort_by_key(|view| view.created_at);
+            self.line(caller, action.word(), "", "ok")?;
+            Ok(views)
+        })
+    }
+
+    fn protector_add(&self, caller: &Caller, spec: ProtectorSpec) -> Result<ProtectorView, Failure> {
+        let action = Action::ProtectorAdd;
+        let kind = spec.kind();
+        self.protector_chore(caller, action, kind.name(), |unsealed| {
+            let unlocked = &unsealed.running.unlocked;
+            let existing = unlocked.protectors.lock().iter().filter(|judged| judged.kind() == Some(kind)).count();
+            let most = if protectors::is_attended(kind) { MOST_PASSWORDS } else { 1 };
+            if existing >= most {
+                return Err(fault(
+                    ProtectorFault::Exists,
+                    format!("there is a {} protector already", kind.name()),
+                    "use `strongroom protector replace` to make it anew",
+                ));
+            }
+            let protector = spec.protector(unsealed)?;
+            put(unlocked, caller, action, None, &*protector)
+        })
+    }
+
+    fn protector_drop(&self, caller: &Caller, which: &str, attended_start: bool) -> Result<ProtectorView, Failure> {
+        let action = Action::ProtectorDrop;
+        self.protector_chore(caller, action, which, |unsealed| {
+            let unlocked = &unsealed.running.unlocked;
+            let all = unlocked.protectors.lock().clone();
+            let dropped = one(&all, which)?.clone();
+            may_drop(&all, &dropped, attended_start)?;
+            let mut proofs = protectors::proofs(unlocked);
+            proofs.forget(dropped.key.id);
+            let change = Change::Delete { key: dropped.key, name: NameChange::None };
+            let changes = vec![change, protectors::proof_change(&proofs)];
+            let commit = Commit { changes, witnessed: true, ..Commit::default() };
+            commit_and_wait(unlocked, commit, line(caller, action, &dropped))?;
+            unlocked.protectors.lock().retain(|judged| judged.key != dropped.key);
+            forget(unsealed, &dropped);
+            raise_protector_alarms(unlocked);
+            self.scrub_store()?;
+            Ok(dropped.view(false))
+        })
+    }
+
+    fn protector_prove(
+        &self,
+        caller: &Caller,
+        which: &str,
+        passphrase: Option<Passphrase>,
+    ) -> Result<ProtectorView, Failure> {
+        let action = Action::ProtectorProve;
+        self.protector_chore(caller, action, which, |unsealed| {
+            let unlocked = &unsealed.running.unlocked;
+            let mut judged = one(&unlocked.protectors.lock(), which)?.clone();
+            let record = judged.record.clone().ok_or_else(|| unreadable(which))?;
+            let protector = at_hand(unsealed, record.kind, passphrase)?;
+            let opened = protector.unwrap(&record).map_err(|error| {
+                if protectors::is_attended(record.kind) {
+                    wrong_password()
+                } else {
+                    fault(ProtectorFault::DoesNotOpen, error.to_string(), &error.how_to_mend())
+                }
+            })?;
+            if judged.state == ProtectorState::Tampered || !opened.same_as(unlocked.seals.read().root()) {
+                let fix = "make it anew with `strongroom protector replace`";
+                return Err(fault(ProtectorFault::DoesNotOpen, "its record is not authentic".into(), fix));
+            }
+            let mut proofs = protectors::proofs(unlocked);
+            proofs.note(judged.key.id, now());
+            let commit = Commit { changes: vec![protectors::proof_change(&proofs)], ..Commit::default() };
+            commit_and_wait(unlocked, commit, line(caller, action, &judged))?;
+            (judged.state, judged.reason, judged.proven_at) = (ProtectorState::Proven, None, Some(now()));
+            let mut all = unlocked.protectors.lock();
+            all.retain(|other| other.key != judged.key);
+            all.push(judged.clone());
+            drop(all);
+            raise_protector_alarms(unlocked);
+            Ok(judged.view(false))
+        })
+    }
+
+    fn protector_replace(
+        &self,
+        caller: &Caller,
+        which: &str,
+        passphrase: Option<Passphrase>,
+    ) -> Result<ProtectorView, Failure> {
+        let action = Action::ProtectorReplace;
+        self.protector_chore(caller, action, which, |unsealed| {
+            let unlocked = &unsealed.running.unlocked;
+            let old = one(&unlocked.protectors.lock(), which)?.clone();
+            let kind = old.kind().ok_or_else(|| unreadable(which))?;
+            let protector = at_hand(unsealed, kind, passphrase)?;
+            let view = put(unlocked, caller, action, Some(&old), &*protector)?;
+            forget(unsealed, &old);
+            self.scrub_store()?;
+            Ok(view)
+        })
+    }
+
+    /// Old bytes go: a wrap that was dropped is not left in the store's file.
+    pub(crate) fn scrub_store(&self) -> Result<(), Failure> {
+        self.store.scrub().map_err(|error| {
+            self.settings.journal.event(Severity::Error, "scrub_failed", &describe(&error));
+            Failure::StorageFailed
+        })
+    }
+}
+
+impl ProtectorSpec {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Account => Kind::Account,
+            Self::Machine => Kind::Machine,
+            Self::Password(_) => Kind::Password,
+        }
+    }
+
+    fn protector(self, unsealed: &Unsealed) -> Result<Box<dyn Protector>, Failure> {
+        match self {
+            Self::Account => at_hand(unsealed, Kind::Account, None),
+            Self::Machine => at_hand(unsealed, Kind::Machine, None),
+            Self::Password(passphrase) => {
+                strong(&passphrase)?;
+                at_hand(unsealed, Kind::Password, Some(passphrase))
+            }
+        }
+    }
+}
+
+fn strong(passphrase: &Passphrase) -> Result<(), Failure> {
+    check_strength(passphrase).map_err(|refusal| {
+        fault(ProtectorFault::Weak, refusal.to_string(), "choose at least 14 characters or 4 words")
+    })
+}
+
+/// The protector of a kind; a password needs what the person typed.
+fn at_hand(unsealed: &Unsealed, kind: Kind, passphrase: Option<Passphrase>) -> Result<Box<dyn Protector>, Failure> {
+    let missing = || fault(ProtectorFault::DoesNotOpen, "a password is needed".into(), "give it on standard input");
+    match kind {
+        Kind::Password => {
+            let passphrase = passphrase.ok_or_else(missing)?;
+            Ok(Box::new(Password::new(unsealed.running.unlocked.store_id, passphrase)))
+        }
+        Kind::Account | Kind::Machine => {
+            protectors::unattended(kind, &unsealed.surroundings).ok_or_else(|| unreadable(kind.name()))
+        }
+    }
+}
+
+/// Wraps the root key with `protector` and commits it, in the place of `old` if there is one.
+fn put(
+    unlocked: &Unlocked,
+    caller: &Caller,
+    action: Action,
+    old: Option<&Judged>,
+    protector: &dyn Protector,
+) -> Result<ProtectorView, Failure> {
+    let fresh = {
+        let seals = unlocked.seals.read();
+        protectors::fresh(protector, seals.root(), now())
+            .map_err(|error| fault(ProtectorFault::Surroundings, error.to_string(), "see the message and try again"))?
+    };
+    let record = fresh.record.clone();
+    let judged = Judged {
+        key: record.record_key(),
+        record: Some(record),
+        state: ProtectorState::Proven,
+        reason: None,
+        proven_at: Some(now()),
+    };
+    let mut proofs = protectors::proofs(unlocked);
+    let listed = old.filter(|old| unlocked.index.read().get(old.key).is_some());
+    let commit = protectors::replacement(listed.map(|old| old.key), fresh, &mut proofs, now());
+    commit_and_wait(unlocked, commit, line(caller, action, &judged))?;
+    let mut all = unlocked.protectors.lock();
+    all.retain(|other| old.is_none_or(|old| old.key != other.key));
+    all.push(judged.clone());
+    drop(all);
+    if let Some(old) = old {
+        unlocked.quarantine.remove(old.key);
+    }
+    raise_protector_alarms(unlocked);
+    Ok(judged.view(false))
+}
+
+/// The secret file of a protector that is gone is of no use any more; that it could not be removed is only worth a line.
+fn forget(unsealed: &Unsealed, judged: &Judged) {
+    let Some(record) = judged.record.as_ref().filter(|_| judged.state != ProtectorState::Tampered) else { return };
+    let Some(protector) = protectors::unattended(record.kind, &unsealed.surroundings) else { return };
+    if let Err(error) = protector.forget(record) {
+        let journal = &unsealed.running.unlocked.journal;
+        journal.event(Severity::Warning, "secret_file_left", &error.to_string());
+    }
+}
+
+fn may_drop(all: &[Judged], dropped: &Judged, attended_start: bool) -> Result<(), Failure> {
+    let others = || all.iter().filter(|other| other.key != dropped.key);
+    if !others().any(|other| other.state == ProtectorState::Proven) {
+        return Err(fault(
+            ProtectorFault::LastProven,
+            "no other protector has opened since the server started".into(),
+            "add or prove another one first",
+        ));
+    }
+    if dropped.opens_unattended() && !others().any(Judged::opens_unattended) && !attended_start {
+        return Err(fault(
+            ProtectorFault::LastUnattended,
+            "without it the server cannot start without a person".into(),
+            "say --attended-start if that is what you want",
+        ));
+    }
+    Ok(())
+}
+
+fn one<'a>(all: &'a [Judged], which: &str) -> Result<&'a Judged, Failure> {
+    protectors::find(all, which).map_err(|not_one| {
+        let what = match not_one {
+            NotOne::None => format!("there is no protector `{which}`"),
+            NotOne::Several => format!("there are several `{which}` protectors"),
+        };
+        fault(ProtectorFault::NotFound, what, "name it by the id that `strongroom protector list` shows")
+    })
+}
+
+fn unreadable(which: &str) -> Failure {
+    let fix = "drop it and add another one";
+    fault(ProtectorFault::DoesNotOpen, format!("the record of protector `{which}` cannot be read"), fix)
+}
+
+fn fault(code: ProtectorFault, what: String, fix: &str) -> Failure {
+    Failure::Protector { code, what, fix: fix.to_owned() }
+}
+
+fn line(caller: &Caller, action: Action, judged: &Judged) -> strongroom_envelope::log::AuditEntry {
+    let kind = judged.kind().map_or("unknown", Kind::name);
+    let trace = Trace::of(format!("{kind} {}", judged.key.id));
+    entry(caller, action.word(), &trace, "ok")
+}

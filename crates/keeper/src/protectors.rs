@@ -1,0 +1,314 @@
+//! The protectors of the root key: which opened, how each is judged, and the healing of broken ones.
+
+use std::sync::Arc;
+
+use strongroom_engine::catalogue::ProofBody;
+use strongroom_engine::rule::{Change, Commit, NameChange};
+use strongroom_envelope::protector::{ProtectorRecord, ProtectorRefusal, body_of, parse};
+use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp, body, protector};
+use strongroom_protector::{Kind, Protector, Surroundings, WrapError};
+use strongroom_secret::{RootKey, SecretBytes};
+use strongroom_store::{Store, StoreError};
+
+use crate::facade::{ProtectorState, ProtectorView};
+use crate::quarantine::Finding;
+use crate::unlocked::Unlocked;
+
+/// One protector record as it lies in the store: hostile until the root key has vouched for it.
+pub struct Stored {
+    /// Where it lies.
+    pub key: RecordKey,
+    /// What it says, or why it says nothing.
+    pub record: Result<ProtectorRecord, ProtectorRefusal>,
+}
+
+/// One protector, tried.
+pub struct Tried {
+    /// Where its record lies.
+    pub key: RecordKey,
+    /// What it says, if it says anything.
+    pub record: Option<ProtectorRecord>,
+    /// The candidate, or why there is none.
+    pub outcome: Outcome,
+}
+
+/// What trying a protector came to.
+pub enum Outcome {
+    /// It yields this candidate.
+    Candidate(RootKey),
+    /// It does not open.
+    Closed {
+        /// Why.
+        reason: String,
+        /// What to do.
+        mend: String,
+    },
+    /// It needs a person.
+    Attended,
+}
+
+/// How a protector is judged once the root key and the catalogue are there.
+#[derive(Clone)]
+pub struct Judged {
+    /// Where its record lies.
+    pub key: RecordKey,
+    /// What it says, if it says anything.
+    pub record: Option<ProtectorRecord>,
+    /// The judgement.
+    pub state: ProtectorState,
+    /// Why it does not open, or how it was tampered with.
+    pub reason: Option<String>,
+    /// When it last opened.
+    pub proven_at: Option<Timestamp>,
+}
+
+/// Which root key the candidates vouch for.
+pub enum Choice {
+    /// This one.
+    Root(RootKey),
+    /// No protector opened.
+    None,
+    /// What they yield is another root key than the anchor's, or they differ among themselves.
+    Foreign,
+}
+
+/// All protector records in the store.
+pub fn stored(store: &dyn Store) -> Result<Vec<Stored>, StoreError> {
+    let mut found = Vec::new();
+    store.scan(&[RecordKind::Protector.byte()], &mut |key, bytes| {
+        if let Ok(key) = RecordKey::from_bytes(key) {
+            found.push(Stored { key, record: parse(key, bytes).map(|parsed| parsed.record) });
+        }
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}
+
+/// Tries every record with the protectors at hand, in their order: account first, machine second.
+pub fn attempt(stored: &[Stored], at_hand: &[Box<dyn Protector>]) -> Vec<Tried> {
+    let mut tried: Vec<Tried> = stored.iter().map(|stored| try_one(stored, at_hand)).collect();
+    let rank = |tried: &Tried| tried.record.as_ref().map_or(u8::MAX, |record| order(record.kind));
+    tried.sort_by_key(rank);
+    tried
+}
+
+fn try_one(stored: &Stored, at_hand: &[Box<dyn Protector>]) -> Tried {
+    let closed = |reason: String, mend: String| Outcome::Closed { reason, mend };
+    let record = match &stored.record {
+        Ok(record) => record,
+        Err(refusal) => {
+            let mend = "restore the record, or `strongroom protector replace` it once the server is unlocked";
+            return Tried { key: stored.key, record: None, outcome: closed(refusal.to_string(), mend.into()) };
+        }
+    };
+    let outcome = match at_hand.iter().find(|protector| protector.kind() == record.kind) {
+        None => Outcome::Attended,
+        Some(protector) => match protector.unwrap(record) {
+            Ok(candidate) => Outcome::Candidate(candidate),
+            Err(error) => closed(error.to_string(), error.how_to_mend()),
+        },
+    };
+    Tried { key: stored.key, record: Some(record.clone()), outcome }
+}
+
+const fn order(kind: Kind) -> u8 {
+    match kind {
+        Kind::Account => 0,
+        Kind::Machine => 1,
+        Kind::Password => 2,
+    }
+}
+
+/// Chooses the root key among the candidates; `expected` is the root id that anchor or configuration vouch for.
+pub fn choose(tried: &[Tried], expected: Option<[u8; 16]>) -> Choice {
+    let mut chosen: Option<&RootKey> = None;
+    let mut any = false;
+    for candidate in tried.iter().filter_map(Tried::candidate) {
+        any = true;
+        match (expected, chosen) {
+            (Some(expected), _) if protector::root_id(candidate) != expected => {}
+            (None, Some(chosen)) if !chosen.same_as(candidate) => return Choice::Foreign,
+            _ => chosen = Some(candidate),
+        }
+    }
+    match chosen {
+        Some(root) => Choice::Root(copy(root)),
+        None if any => Choice::Foreign,
+        None => Choice::None,
+    }
+}
+
+fn copy(root: &RootKey) -> RootKey {
+    RootKey::fill_with(|key| key.copy_from_slice(root.expose()))
+}
+
+impl Tried {
+    fn candidate(&self) -> Option<&RootKey> {
+        match &self.outcome {
+            Outcome::Candidate(root) => Some(root),
+            Outcome::Closed { .. } | Outcome::Attended => None,
+        }
+    }
+}
+
+/// Judges every protector, listed or found. `findings` are those of the start-up scan.
+pub fn judge(
+    unlocked: &Unlocked,
+    tried: Vec<Tried>,
+    findings: &[(RecordKey, Finding)],
+    proofs: &ProofBody,
+    now: Timestamp,
+) -> Vec<Judged> {
+    let finding_of = |key: RecordKey| findings.iter().find(|(found, _)| *found == key).map(|(_, finding)| *finding);
+    let mut judged: Vec<Judged> = tried
+        .into_iter()
+        .map(|tried| {
+            let mut judged = judge_one(unlocked, &tried, proofs.last_proven_at(tried.key.id), now);
+            if let Some(finding) = finding_of(tried.key) {
+                judged.state = ProtectorState::Tampered;
+                judged.reason = Some(format!("the record is {}", finding.word()));
+            }
+            judged
+        })
+        .collect();
+    let missing = findings.iter().filter(|(key, finding)| key.kind == RecordKind::Protector && *finding == Finding::Missing);
+    judged.extend(missing.map(|(key, _)| Judged {
+        key: *key,
+        record: None,
+        state: ProtectorState::Tampered,
+        reason: Some("the record is missing".into()),
+        proven_at: proofs.last_proven_at(key.id),
+    }));
+    judged
+}
+
+fn judge_one(unlocked: &Unlocked, tried: &Tried, proven_at: Option<Timestamp>, now: Timestamp) -> Judged {
+    let (state, reason, proven_at) = match &tried.outcome {
+        Outcome::Candidate(root) if root.same_as(unlocked.seals.read().root()) => {
+            (ProtectorState::Proven, None, Some(now))
+        }
+        Outcome::Candidate(_) => {
+            (ProtectorState::Tampered, Some("it yields another root key".to_owned()), proven_at)
+        }
+        Outcome::Closed { reason, .. } => (ProtectorState::Broken, Some(reason.clone()), proven_at),
+        Outcome::Attended => (ProtectorState::Unproven, None, proven_at),
+    };
+    Judged { key: tried.key, record: tried.record.clone(), state, reason, proven_at }
+}
+
+impl Judged {
+    /// The row of `protector list`; the wrapped key only when `wrapped` is asked for.
+    pub fn view(&self, wrapped: bool) -> ProtectorView {
+        let record = self.record.as_ref();
+        ProtectorView {
+            id: self.key.id,
+            kind: record.map_or_else(|| "unknown".to_owned(), |record| record.kind.name().to_owned()),
+            attended: record.is_some_and(|record| is_attended(record.kind)),
+            bound_to: record.map(|record| record.bound_to.clone()).unwrap_or_default(),
+            thumbprint: record.map_or([0; 32], ProtectorRecord::thumbprint),
+            created_at: record.map_or(Timestamp(0), |record| record.created_at),
+            last_proven_at: self.proven_at,
+            state: self.state,
+            reason: self.reason.clone(),
+            wrapped: record.filter(|_| wrapped).map(|record| record.wrapped.to_vec()),
+        }
+    }
+
+    /// Its kind, when its record can be read.
+    pub fn kind(&self) -> Option<Kind> {
+        self.record.as_ref().map(|record| record.kind)
+    }
+
+    /// Whether it opened since this process started and needs no person.
+    pub fn opens_unattended(&self) -> bool {
+        self.state == ProtectorState::Proven && self.kind().is_some_and(|kind| !is_attended(kind))
+    }
+}
+
+/// Whether protectors of this kind need a person.
+pub const fn is_attended(kind: Kind) -> bool {
+    match kind {
+        Kind::Account | Kind::Machine => false,
+        Kind::Password => true,
+    }
+}
+
+/// A new protector, wrapped and opened back, ready to be committed.
+pub struct Fresh {
+    /// Its record.
+    pub record: ProtectorRecord,
+    /// The change that stores it.
+    pub change: Change,
+}
+
+/// Why a new protector could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum FreshError {
+    /// It could not wrap.
+    #[error(transparent)]
+    Wrap(#[from] WrapError),
+    /// Its record would not be readable.
+    #[error(transparent)]
+    Record(#[from] ProtectorRefusal),
+}
+
+/// Wraps the root key anew. The wrap has been opened back when this returns; nothing existing was changed.
+pub fn fresh(protector: &dyn Protector, root: &RootKey, now: Timestamp) -> Result<Fresh, FreshError> {
+    let id = crate::random::id();
+    let record = protector.wrap(root, id, &mut |buffer| strongroom_crypto::random::fill(buffer), now)?;
+    let body = SecretBytes::from_vec(body_of(&record)?);
+    let change = Change::Put { key: record.record_key(), body, name: NameChange::None };
+    Ok(Fresh { record, change })
+}
+
+/// The protector of a kind that needs no person.
+pub fn unattended(kind: Kind, surroundings: &Arc<Surroundings>) -> Option<Box<dyn Protector>> {
+    strongroom_protector::unattended(surroundings).into_iter().find(|protector| protector.kind() == kind)
+}
+
+/// A commit that puts `fresh` in the place of `old`, with the proof notes that follow.
+pub fn replacement(old: Option<RecordKey>, fresh: Fresh, proofs: &mut ProofBody, now: Timestamp) -> Commit {
+    let mut changes = vec![fresh.change];
+    if let Some(old) = old {
+        changes.push(Change::Delete { key: old, name: NameChange::None });
+        proofs.forget(old.id);
+    }
+    proofs.note(fresh.record.protector_id, now);
+    changes.push(proof_change(proofs));
+    Commit { changes, witnessed: true, ..Commit::default() }
+}
+
+/// The change that stores the proof notes.
+pub fn proof_change(proofs: &ProofBody) -> Change {
+    let body = SecretBytes::from_vec(body::encode(proofs));
+    Change::Put { key: RecordKey::PROOF, body, name: NameChange::None }
+}
+
+/// The proof notes as they are stored.
+pub fn proofs(unlocked: &Unlocked) -> ProofBody {
+    let fetched = unlocked.fetch(&[RecordKey::PROOF]).ok().and_then(|mut records| records.pop());
+    let opened = fetched.and_then(Result::ok).flatten();
+    opened.and_then(|opened| body::decode_strict(opened.body.expose()).ok()).unwrap_or_default()
+}
+
+/// Finds one protector by id or, when it is the only one of its kind, by kind.
+pub fn find<'a>(judged: &'a [Judged], which: &str) -> Result<&'a Judged, NotOne> {
+    if let Ok(id) = Id::parse(which) {
+        return judged.iter().find(|judged| judged.key.id == id).ok_or(NotOne::None);
+    }
+    let mut of_kind = judged.iter().filter(|judged| judged.kind().is_some_and(|kind| kind.name() == which));
+    match (of_kind.next(), of_kind.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => Err(NotOne::Several),
+        (None, _) => Err(NotOne::None),
+    }
+}
+
+/// Why [`find`] found not exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotOne {
+    /// There is none.
+    None,
+    /// There are several of the kind.
+    Several,
+}

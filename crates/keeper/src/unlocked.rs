@@ -1,0 +1,307 @@
+//! Everything an unlocked store holds in memory, shared by the threads that serve it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use parking_lot::{Mutex, RwLock};
+use strongroom_engine::catalogue;
+use strongroom_engine::rule::{Change, Opened, Refusal};
+use strongroom_envelope::log::AuditPosition;
+use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp, body, protector};
+use strongroom_secret::SecretBytes;
+use strongroom_store::Store;
+
+use crate::committer::Order;
+use crate::facade::{Alarm, Failure};
+use crate::index::Index;
+use crate::journal::Journal;
+use crate::keys::ApplicationKeys;
+use crate::protectors::Judged;
+use crate::quarantine::{Finding, Quarantine};
+use crate::retries::Retries;
+use crate::seals::Seals;
+use crate::tokens::Tokens;
+use crate::witness::Witness;
+
+/// The newest version of any body that this release knows.
+const NEWEST_BODY_VERSION: u64 = 1;
+/// How often a read that disagrees with the index is repeated before the committer is asked: a batch may be between its COMMIT and
+/// its entry in the index.
+const READ_ATTEMPTS: usize = 3;
+
+/// An unlocked store.
+pub struct Unlocked {
+    /// The untrusted map below.
+    pub store: Arc<dyn Store>,
+    /// The keys.
+    pub seals: RwLock<Seals>,
+    /// What the store is expected to hold.
+    pub index: RwLock<Index>,
+    /// Application keys ready for use.
+    pub keys: ApplicationKeys,
+    /// Tokens by their hash.
+    pub tokens: Tokens,
+    /// Commits of the last day that came with a key.
+    pub retries: Mutex<Retries>,
+    /// Deleted secrets and when they were deleted.
+    pub deleted: Mutex<HashMap<Id, Timestamp>>,
+    /// Records that failed.
+    pub quarantine: Quarantine,
+    /// Trail and anchor.
+    pub witness: Arc<Witness>,
+    /// The system log.
+    pub journal: Arc<dyn Journal>,
+    /// Names the instance.
+    pub store_id: Id,
+    /// Recognises the root key.
+    pub root_id: [u8; 16],
+    /// This life of the store.
+    pub incarnation: Id,
+    /// When it was unlocked.
+    pub unlocked_at: Timestamp,
+    /// The newest epoch, for status.
+    pub epoch: AtomicU64,
+    /// How the protectors were judged.
+    pub protectors: Mutex<Vec<Judged>>,
+    /// What an operator should know, by word.
+    pub alarms: Mutex<BTreeMap<&'static str, Alarm>>,
+    writing: AtomicBool,
+    orders: SyncSender<Order>,
+}
+
+/// What [`Unlocked::assemble`] is made of; the rest starts empty.
+pub struct Parts {
+    /// The untrusted map below.
+    pub store: Arc<dyn Store>,
+    /// The keys.
+    pub seals: Seals,
+    /// What the store is expected to hold.
+    pub index: Index,
+    /// Application keys ready for use.
+    pub keys: ApplicationKeys,
+    /// Tokens by their hash.
+    pub tokens: Tokens,
+    /// Commits of the last day that came with a key.
+    pub retries: Retries,
+    /// Deleted secrets and when they were deleted.
+    pub deleted: HashMap<Id, Timestamp>,
+    /// Records that failed.
+    pub quarantine: Quarantine,
+    /// Trail and anchor.
+    pub witness: Arc<Witness>,
+    /// The system log.
+    pub journal: Arc<dyn Journal>,
+    /// Names the instance.
+    pub store_id: Id,
+    /// This life of the store.
+    pub incarnation: Id,
+    /// The newest epoch.
+    pub epoch: u64,
+    /// When it was unlocked.
+    pub unlocked_at: Timestamp,
+}
+
+/// How one read compares with the index.
+enum Compared {
+    Absent,
+    Agrees(Opened),
+    Differs(Finding),
+}
+
+impl Unlocked {
+    /// Puts the parts together; orders go to the committer through `orders`.
+    pub fn assemble(parts: Parts, orders: SyncSender<Order>) -> Self {
+        let root_id = protector::root_id(parts.seals.root());
+        Self {
+            store: parts.store,
+            seals: RwLock::new(parts.seals),
+            index: RwLock::new(parts.index),
+            keys: parts.keys,
+            tokens: parts.tokens,
+            retries: Mutex::new(parts.retries),
+            deleted: Mutex::new(parts.deleted),
+            quarantine: parts.quarantine,
+            witness: parts.witness,
+            journal: parts.journal,
+            store_id: parts.store_id,
+            root_id,
+            incarnation: parts.incarnation,
+            unlocked_at: parts.unlocked_at,
+            epoch: AtomicU64::new(parts.epoch),
+            protectors: Mutex::new(Vec::new()),
+            alarms: Mutex::new(BTreeMap::new()),
+            writing: AtomicBool::new(true),
+            orders,
+        }
+    }
+
+    /// Gives the committer an order; waits when many are waiting.
+    pub fn order(&self, order: Order) -> Result<(), Failure> {
+        self.orders.send(order).map_err(|_| Failure::Stopping)
+    }
+
+    /// The opened records at these keys, in order: served only when they are exactly what the index expects.
+    pub fn fetch(&self, keys: &[RecordKey]) -> Result<Vec<Result<Option<Opened>, Refusal>>, Failure> {
+        let mut answers = self.compare(keys)?;
+        for (key, answer) in keys.iter().zip(&mut answers) {
+            if matches!(answer, Compared::Differs(_)) {
+                *answer = self.settle(*key)?;
+            }
+        }
+        Ok(keys.iter().zip(answers).map(|(key, answer)| self.serve(*key, answer)).collect())
+    }
+
+    fn serve(&self, key: RecordKey, answer: Compared) -> Result<Option<Opened>, Refusal> {
+        match answer {
+            Compared::Absent => Ok(None),
+            Compared::Agrees(opened) => {
+                self.quarantine.healed(self, key);
+                Ok(Some(opened))
+            }
+            Compared::Differs(Finding::WrittenByNewer) => Err(Refusal::WrittenByNewer { target: key.id.to_string() }),
+            Compared::Differs(finding) => {
+                self.quarantine.found(self, key, finding);
+                Err(Refusal::Quarantined { target: key.id.to_string(), finding: finding.word() })
+            }
+        }
+    }
+
+    /// A difference may be a batch between COMMIT and index: look again, at last while nothing is being written.
+    fn settle(&self, key: RecordKey) -> Result<Compared, Failure> {
+        for attempt in 0..READ_ATTEMPTS {
+            if attempt + 1 == READ_ATTEMPTS {
+                let (answer, answered) = sync_channel(1);
+                self.order(Order::Check(key, answer))?;
+                answered.recv().map_err(|_| Failure::Stopping)?;
+            }
+            let mut answers = self.compare(&[key])?;
+            match answers.pop() {
+                Some(Compared::Differs(finding)) if attempt + 1 == READ_ATTEMPTS => {
+                    return if self.order_agrees(key)? { self.settle(key) } else { Ok(Compared::Differs(finding)) };
+                }
+                Some(Compared::Differs(_)) | None => {}
+                Some(agreed) => return Ok(agreed),
+            }
+        }
+        Ok(Compared::Absent)
+    }
+
+    fn order_agrees(&self, key: RecordKey) -> Result<bool, Failure> {
+        let (answer, answered) = sync_channel(1);
+        self.order(Order::Check(key, answer))?;
+        answered.recv().map_err(|_| Failure::Stopping)
+    }
+
+    /// Whether store and index agree on one record. Definite only on the committer's thread, between batches.
+    pub fn agrees(&self, key: RecordKey) -> bool {
+        self.compare(&[key]).is_ok_and(|answers| !matches!(answers[..], [Compared::Differs(_)]))
+    }
+
+    fn compare(&self, keys: &[RecordKey]) -> Result<Vec<Compared>, Failure> {
+        let expected: Vec<_> = {
+            let index = self.index.read();
+            keys.iter().map(|key| index.get(*key)).collect()
+        };
+        let bytes: Vec<[u8; RecordKey::LENGTH]> = keys.iter().map(RecordKey::to_bytes).collect();
+        let slices: Vec<&[u8]> = bytes.iter().map(<[u8; RecordKey::LENGTH]>::as_slice).collect();
+        let found = self.store.read(&slices).map_err(|_| Failure::StorageFailed)?;
+        Ok(keys
+            .iter()
+            .zip(expected)
+            .zip(found)
+            .map(|((key, expected), found)| match (expected, found) {
+                (None, None) => Compared::Absent,
+                (None, Some(_)) => Compared::Differs(Finding::Extra),
+                (Some(_), None) => Compared::Differs(Finding::Missing),
+                (Some(expected), Some(found)) => self.judge(*key, &expected, &found),
+            })
+            .collect())
+    }
+
+    fn judge(&self, key: RecordKey, expected: &crate::index::Expected, found: &[u8]) -> Compared {
+        let mut body = SecretBytes::with_capacity(found.len());
+        match judge_bytes(&self.seals.read(), key, expected, found, &mut body) {
+            Ok(()) => Compared::Agrees(Opened { generation: expected.generation(), body }),
+            Err(finding) => Compared::Differs(finding),
+        }
+    }
+
+    /// What is made from records in memory follows a committed change.
+    pub fn observe(&self, change: &Change) {
+        match change.key().kind {
+            RecordKind::Token => self.tokens.observe(change),
+            RecordKind::Key => self.keys.observe(&self.seals.read(), change),
+            RecordKind::Secret => self.observe_secret(change),
+            _ => {}
+        }
+    }
+
+    fn observe_secret(&self, change: &Change) {
+        let deleted_at = match change {
+            Change::Put { key, body, .. } => {
+                catalogue::note(key.kind, body.expose()).ok().and_then(|noted| noted.deleted_at)
+            }
+            Change::Delete { .. } => None,
+        };
+        let mut deleted = self.deleted.lock();
+        match deleted_at {
+            Some(at) => deleted.insert(change.key().id, at),
+            None => deleted.remove(&change.key().id),
+        };
+    }
+
+    /// The durable position of the trail, for the log record.
+    pub fn audit_position(&self) -> AuditPosition {
+        let position = self.witness.synced();
+        AuditPosition { seq: position.seq, head: position.head }
+    }
+
+    /// Whether changes are accepted.
+    pub fn is_writing(&self) -> bool {
+        self.writing.load(Ordering::Acquire)
+    }
+
+    /// After a failed commit nothing is written any more.
+    pub fn stop_writing(&self) {
+        self.writing.store(false, Ordering::Release);
+        self.raise(
+            "writing_stopped",
+            "the store has stopped writing after an IO error at commit".into(),
+            "check the disk, then restart the server: it verifies and rewrites the store before it serves".into(),
+        );
+    }
+
+    /// Raises an alarm; once per word.
+    pub fn raise(&self, code: &'static str, message: String, fix: String) {
+        self.alarms.lock().insert(code, Alarm { code, message, fix });
+    }
+
+    /// Takes an alarm back.
+    pub fn clear(&self, code: &str) {
+        self.alarms.lock().remove(code);
+    }
+}
+
+/// Compares bytes found at `key` with what is expected there, and opens them into `body`.
+pub fn judge_bytes(
+    seals: &Seals,
+    key: RecordKey,
+    expected: &crate::index::Expected,
+    found: &[u8],
+    out: &mut SecretBytes,
+) -> Result<(), Finding> {
+    let opened = seals.open(key, found, out).map_err(|_| Finding::Unreadable)?;
+    if opened.generation < expected.generation() {
+        return Err(Finding::Older);
+    }
+    if opened.generation != expected.generation() || opened.tag != *expected.tag() {
+        return Err(Finding::Foreign);
+    }
+    match body::version(out.expose()) {
+        Ok(version) if version > NEWEST_BODY_VERSION => Err(Finding::WrittenByNewer),
+        Ok(_) => Ok(()),
+        Err(_) => Err(Finding::Unreadable),
+    }
+}

@@ -1,0 +1,324 @@
+//! Runs operations: fetches what a rule needs, repeats it, hands its commit to the committer and its line to the witness.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use parking_lot::Mutex;
+use strongroom_crypto::{hash, labels, mac};
+use strongroom_engine::rule::{Answers, Done, Facts, Need, Operation, Refusal, Reply, Stop, Trace};
+use strongroom_envelope::log::{AuditEntry, LogRecord, LoggedCommit};
+use strongroom_envelope::{Id, RecordKey};
+use strongroom_secret::SecretBytes;
+use tokio::sync::oneshot;
+
+use crate::clock::now;
+use crate::committer::{Job, Order, Outcome};
+use crate::facade::{Caller, Failure};
+use crate::random::{self, SystemRandomness};
+use crate::unlocked::Unlocked;
+use crate::words::failure_word;
+use crate::witness::Note;
+
+/// Requests that may wait for a worker; more are refused as busy.
+const QUEUE: usize = 4096;
+/// A rule that loses a race is repeated so often.
+const ATTEMPTS: u32 = 8;
+/// A rule asks at most so many times for more facts.
+const ROUNDS: usize = 16;
+
+/// A piece of work for a worker.
+pub enum Work {
+    /// Run this.
+    Run(Box<dyn FnOnce() + Send>),
+    /// End the thread.
+    End,
+}
+
+/// The threads that run operations.
+pub struct Workers {
+    queue: SyncSender<Work>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Workers {
+    /// Starts `count` threads.
+    pub fn start(count: usize) -> std::io::Result<Self> {
+        let (queue, waiting) = sync_channel::<Work>(QUEUE);
+        let waiting = Arc::new(Mutex::new(waiting));
+        let threads = (0..count)
+            .map(|number| {
+                let waiting = Arc::clone(&waiting);
+                thread::Builder::new().name(format!("worker-{number}")).spawn(move || run(&waiting))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { queue, threads: Mutex::new(threads) })
+    }
+
+    /// Hands over work, or says that too much is waiting.
+    pub fn submit(&self, work: Work) -> Result<(), Failure> {
+        self.queue.try_send(work).map_err(|error| match error {
+            TrySendError::Full(_) => Failure::Busy,
+            TrySendError::Disconnected(_) => Failure::Stopping,
+        })
+    }
+
+    /// Finishes what waits and ends the threads.
+    pub fn stop(&self) {
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for _ in &threads {
+            drop(self.queue.send(Work::End));
+        }
+        for thread in threads {
+            drop(thread.join());
+        }
+    }
+}
+
+fn run(waiting: &Mutex<Receiver<Work>>) {
+    loop {
+        let work = waiting.lock().recv();
+        match work {
+            Ok(Work::Run(run)) => run(),
+            Ok(Work::End) | Err(_) => return,
+        }
+    }
+}
+
+/// One operation on its way.
+pub struct Run<O: Operation> {
+    /// The store.
+    pub unlocked: Arc<Unlocked>,
+    /// The workers, for another attempt.
+    pub workers: Arc<Workers>,
+    /// Who asks.
+    pub caller: Caller,
+    /// What for.
+    pub operation: O,
+    /// How often it lost a race.
+    pub attempt: u32,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<Result<O::Reply, Failure>>,
+}
+
+/// Commit id and digest of a request that may be retried.
+struct Retry {
+    commit_id: Id,
+    digest: [u8; 16],
+}
+
+impl<O: Operation> Run<O> {
+    /// Queues it.
+    pub fn submit(self) -> Result<(), Failure> {
+        let workers = Arc::clone(&self.workers);
+        workers.submit(Work::Run(Box::new(move || self.work())))
+    }
+
+    fn work(self) {
+        if !self.unlocked.witness.is_open() {
+            return self.reply(Err(Failure::AuditUnavailable));
+        }
+        let retry = self.caller.retry.as_ref().map(|key| self.retry(&key.key, &key.body_sha256));
+        if let Some(retry) = &retry {
+            let epoch = self.unlocked.retries.lock().epoch_of(&retry.commit_id);
+            if let Some(epoch) = epoch {
+                return self.repeat(retry, epoch);
+            }
+        }
+        match self.judge() {
+            Ok((done, trace)) if done.commit.changes.is_empty() => self.finish_read(done.reply, &trace),
+            Ok((done, trace)) => self.finish_change(done, trace, retry),
+            Err((failure, trace)) => self.finish_refused(failure, &trace),
+        }
+    }
+
+    /// Runs the rule until it is done or refuses.
+    fn judge(&self) -> Result<(Done<O::Reply>, Trace), (Failure, Trace)> {
+        let mut answers = Answers::default();
+        let mut randomness = SystemRandomness;
+        let mut stale = 0;
+        for _ in 0..ROUNDS * ATTEMPTS as usize {
+            let mut facts = Facts::new(now(), &self.caller.principal, &answers, &mut randomness);
+            let outcome = self.operation.apply(&mut facts);
+            let trace = facts.into_trace();
+            match outcome {
+                Ok(done) if trace.permitted() => return Ok((done, trace)),
+                Ok(_) => return Err((Failure::Internal { request_id: self.caller.request_id }, trace)),
+                Err(Stop::Refused(refusal)) => return Err((refusal.into(), trace)),
+                Err(Stop::Stale) if stale + 1 < ATTEMPTS => {
+                    stale += 1;
+                    answers = Answers::default();
+                }
+                Err(Stop::Stale) => {
+                    let target = trace.target.clone();
+                    return Err((Refusal::Contention { target }.into(), trace));
+                }
+                Err(Stop::Need(needs)) => {
+                    if let Err(failure) = fulfil(&self.unlocked, &needs, &mut answers) {
+                        return Err((failure, trace));
+                    }
+                }
+            }
+        }
+        Err((Failure::Internal { request_id: self.caller.request_id }, Trace::default()))
+    }
+
+    fn finish_read(self, reply: O::Reply, trace: &Trace) {
+        let entry = self.entry(trace, "ok");
+        self.tell(entry, Ok(reply));
+    }
+
+    fn finish_refused(self, failure: Failure, trace: &Trace) {
+        let entry = self.entry(trace, failure_word(&failure));
+        self.tell(entry, Err(failure));
+    }
+
+    /// The answer leaves when its line is durable.
+    fn tell(self, entry: AuditEntry, outcome: Result<O::Reply, Failure>) {
+        let answer = self.answer;
+        let finish = Box::new(move |durable: bool| {
+            let outcome = if durable { outcome } else { Err(Failure::AuditUnavailable) };
+            drop(answer.send(outcome));
+        });
+        // A witness that has ended drops the note, and the caller learns that the server is stopping.
+        drop(self.unlocked.witness.tell(Note::Line { entry, finish }));
+    }
+
+    fn finish_change(self, done: Done<O::Reply>, trace: Trace, retry: Option<Retry>) {
+        let commit_id = retry.as_ref().map_or_else(random::id, |retry| retry.commit_id);
+        let unlocked = Arc::clone(&self.unlocked);
+        let job = Job {
+            entry: self.entry(&trace, "ok"),
+            commit: done.commit,
+            commit_id,
+            request_digest: retry.map(|retry| retry.digest),
+            reply: done.reply.remember(),
+            finish: Box::new(move |outcome| self.committed(outcome, commit_id, done.reply, &trace)),
+        };
+        // A committer that has ended drops the job, and the caller learns that the server is stopping.
+        drop(unlocked.order(Order::Job(Box::new(job))));
+    }
+
+    fn committed(mut self, outcome: Outcome, commit_id: Id, reply: O::Reply, trace: &Trace) {
+        let failure = match outcome {
+            Outcome::Done => return self.reply(Ok(reply)),
+            Outcome::Conflict | Outcome::Repeated if self.attempt + 1 < ATTEMPTS => {
+                self.attempt += 1;
+                let workers = Arc::clone(&self.workers);
+                // When the queue is full the answer's sender is dropped with the work, and the caller is told `Busy`.
+                drop(workers.submit(Work::Run(Box::new(move || self.work()))));
+                return;
+            }
+            Outcome::Conflict | Outcome::Repeated => Refusal::Contention { target: trace.target.clone() }.into(),
+            Outcome::Full => Failure::StorageFull,
+            Outcome::Unknown => Failure::OutcomeUnknown { commit_id },
+            Outcome::Stopped => Failure::WritingStopped,
+            Outcome::Failed => Failure::StorageFailed,
+            Outcome::AuditUnavailable => return self.reply(Err(Failure::AuditUnavailable)),
+        };
+        self.finish_refused(failure, trace);
+    }
+
+    fn reply(self, outcome: Result<O::Reply, Failure>) {
+        // A caller that has gone away does not need its answer.
+        drop(self.answer.send(outcome));
+    }
+
+    /// The commit was done before: the answer of the first, if it was kept.
+    fn repeat(self, retry: &Retry, epoch: u64) {
+        let outcome = match logged_commit(&self.unlocked, epoch, &retry.commit_id) {
+            Ok(Some(logged)) if logged.request_digest != retry.digest => Err(Failure::RetryMismatch),
+            Ok(Some(logged)) => O::Reply::recall(&logged.reply).ok_or(Failure::ReplyNotKept),
+            Ok(None) => Err(Failure::ReplyNotKept),
+            Err(failure) => Err(failure),
+        };
+        let word = outcome.as_ref().map_or_else(failure_word, |_| "repeated");
+        let entry = self.entry(&Trace::default(), word);
+        self.tell(entry, outcome);
+    }
+
+    fn retry(&self, key: &str, body_sha256: &[u8; 32]) -> Retry {
+        let principal = self.caller.principal.identity.to_string();
+        let id = hash::sha256(&[
+            labels::COMMIT_ID.as_bytes(),
+            principal.as_bytes(),
+            &[0],
+            O::ACTION.word().as_bytes(),
+            &[0],
+            key.as_bytes(),
+        ]);
+        let seals = self.unlocked.seals.read();
+        let digest = mac::hmac_sha256(seals.request().expose(), &[labels::REQUEST.as_bytes(), body_sha256]);
+        Retry { commit_id: Id(first(&id)), digest: first(&digest) }
+    }
+
+    fn entry(&self, trace: &Trace, outcome: &str) -> AuditEntry {
+        entry(&self.caller, O::ACTION.word(), trace, outcome)
+    }
+}
+
+/// The line of one request.
+pub fn entry(caller: &Caller, operation: &str, trace: &Trace, outcome: &str) -> AuditEntry {
+    AuditEntry {
+        time: now(),
+        principal: caller.principal.identity.to_string(),
+        remote: caller.remote.clone(),
+        operation: operation.to_owned(),
+        target: trace.target.clone(),
+        key: trace.key.map(|(id, _)| id),
+        key_version: trace.key.map_or(0, |(_, version)| version),
+        outcome: outcome.to_owned(),
+        count: u64::from(trace.count.unwrap_or(0)),
+        request: caller.request_id,
+    }
+}
+
+fn fulfil(unlocked: &Unlocked, needs: &[Need], answers: &mut Answers) -> Result<(), Failure> {
+    let mut keys = Vec::new();
+    for need in needs {
+        match need {
+            Need::Record(key) => keys.push(*key),
+            Need::Name(kind, name) => {
+                let id = unlocked.index.read().id_of(*kind, name).or_else(|| unlocked.quarantine.named(*kind, name));
+                answers.name(*kind, name.clone(), id);
+            }
+            Need::Page(request) => {
+                let names = unlocked.index.read().page(
+                    request.kind,
+                    &request.prefix,
+                    request.after.as_deref(),
+                    request.limit,
+                );
+                answers.page(request.clone(), names);
+            }
+            Need::Ids(request) => {
+                let after = request.after;
+                let ids = unlocked.index.read().ids(request.kind, after, request.limit);
+                answers.ids(request.clone(), ids);
+            }
+            Need::Key(choice) => answers.key(choice.clone(), unlocked.keys.handle(choice)),
+        }
+    }
+    for (key, record) in keys.iter().zip(unlocked.fetch(&keys)?) {
+        answers.record(*key, record);
+    }
+    Ok(())
+}
+
+fn logged_commit(unlocked: &Unlocked, epoch: u64, commit_id: &Id) -> Result<Option<LoggedCommit>, Failure> {
+    let key = RecordKey::log(epoch).to_bytes();
+    let found = unlocked.store.read(&[&key]).map_err(|_| Failure::StorageFailed)?.pop().flatten();
+    let Some(found) = found else { return Ok(None) };
+    let seals = unlocked.seals.read();
+    let mut scratch = SecretBytes::with_capacity(found.len());
+    let log = seals
+        .store_sealing(&found)
+        .and_then(|sealing| LogRecord::open(sealing, epoch, &found, &mut scratch).ok());
+    Ok(log.and_then(|(log, _)| log.commits.into_iter().find(|logged| logged.id == *commit_id)))
+}
+
+fn first(bytes: &[u8; 32]) -> [u8; 16] {
+    let mut first = [0; 16];
+    first.copy_from_slice(&bytes[..16]);
+    first
+}

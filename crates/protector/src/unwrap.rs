@@ -1,0 +1,76 @@
+//! Why a protector did not open: the parts of the one clear error of a store that stays locked.
+
+use strongroom_crypto::password::PasswordError;
+use strongroom_envelope::Id;
+use strongroom_envelope::protector::ProtectorKind as Kind;
+use thiserror::Error;
+
+use crate::host::MachineIdError;
+use crate::secret_file::ReadError;
+
+/// A protector did not open the root key.
+#[derive(Debug, Error)]
+pub enum UnwrapError {
+    /// The record belongs to a protector of another kind.
+    #[error("the record is for a protector of kind `{found}`, not `{expected}`")]
+    OtherKind {
+        /// The kind of this protector.
+        expected: Kind,
+        /// The kind the record names.
+        found: Kind,
+    },
+    /// The record belongs to another store.
+    #[error("the record belongs to store {found}, not to {expected}")]
+    OtherStore {
+        /// The store we are.
+        expected: Id,
+        /// The store the record names.
+        found: Id,
+    },
+    /// The secret file cannot be used.
+    #[error(transparent)]
+    SecretFile(#[from] ReadError),
+    /// The host does not say who it is.
+    #[error(transparent)]
+    MachineId(#[from] MachineIdError),
+    /// A password record without the parameters of its derivation, or another one with them.
+    #[error("the record's key derivation does not fit its kind `{kind}`")]
+    Derivation {
+        /// The kind.
+        kind: Kind,
+    },
+    /// The derivation is refused or could not be done.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The right secret was not at hand, or the record was changed; nobody can tell which.
+    #[error("the wrapped root key does not authenticate: {hint}")]
+    NotAuthentic {
+        /// What may be the reason, by kind.
+        hint: &'static str,
+    },
+}
+
+impl UnwrapError {
+    /// What the operator can do about it, as one sentence without a final stop.
+    #[must_use]
+    pub fn how_to_mend(&self) -> String {
+        match self {
+            Self::OtherKind { .. } | Self::OtherStore { .. } | Self::Derivation { .. } => {
+                "the record was changed or put in a wrong place: open the store with another protector, \
+                 then replace this one with `protector replace`"
+                    .to_owned()
+            }
+            Self::SecretFile(refusal) => refusal.how_to_mend(),
+            Self::MachineId(refusal) => refusal.how_to_mend(),
+            Self::Password(PasswordError::OutOfRange { .. }) => {
+                "the record was changed: open the store with another protector, then replace this one with \
+                 `protector replace`"
+                    .to_owned()
+            }
+            Self::Password(PasswordError::NoMemory { memory_kib }) => {
+                format!("give this process {memory_kib} KiB more memory, then try again")
+            }
+            Self::NotAuthentic { hint } => format!("check this first: {hint}"),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Capability tests of the protectors, through the public interface only.
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
+
+mod account;
+mod conformance;
+mod fixture;
+mod known_answers;
+mod machine;
+mod modes;
+mod other_process;
+mod password;
+mod secret_files;
+mod wrapping;

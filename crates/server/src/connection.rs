@@ -1,0 +1,152 @@
+//! One connection: HTTP on a socket or on TLS, watched while it lasts.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_rustls::TlsAcceptor;
+use tower::Service;
+
+use crate::peer::Peer;
+use crate::settings::Limits;
+use crate::watch::{Activity, Watched};
+
+/// Which HTTP a connection speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speech {
+    /// Whatever its first bytes say.
+    Any,
+    Http1,
+    Http2,
+}
+
+/// What all connections share.
+pub(crate) struct Conversation {
+    router: Router,
+    limits: Limits,
+    /// One builder per [`Speech`].
+    any: auto::Builder<TokioExecutor>,
+    http1: auto::Builder<TokioExecutor>,
+    http2: auto::Builder<TokioExecutor>,
+}
+
+impl Conversation {
+    pub fn new(router: Router, limits: Limits) -> Self {
+        Self {
+            router,
+            any: builder(&limits),
+            http1: builder(&limits).http1_only(),
+            http2: builder(&limits).http2_only(),
+            limits,
+        }
+    }
+
+    /// A connection on the Unix socket.
+    pub async fn on_socket(&self, stream: UnixStream, activity: &Arc<Activity>) {
+        // Without the caller's uid there is no principal to judge.
+        let Ok(credentials) = stream.peer_cred() else { return };
+        self.serve(stream, Peer::local(credentials.uid()), Speech::Any, activity).await;
+    }
+
+    /// A connection on TCP, which is TLS or nothing.
+    pub async fn on_tcp(&self, stream: TcpStream, acceptor: &TlsAcceptor, activity: &Arc<Activity>) {
+        let Ok(address) = stream.peer_addr() else { return };
+        // A small reply shall not wait for more to send; where that cannot be set, it only comes later.
+        let _ = stream.set_nodelay(true);
+        let handshake = timeout(self.limits.handshake_timeout, acceptor.accept(stream));
+        let stream = tokio::select! {
+            Ok(Ok(stream)) = handshake => stream,
+            () = activity.stopped() => return,
+            else => return,
+        };
+        let speech = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { Speech::Http2 } else { Speech::Http1 };
+        self.serve(stream, Peer::remote(address), speech, activity).await;
+    }
+
+    async fn serve<S>(&self, stream: S, peer: Peer, speech: Speech, activity: &Arc<Activity>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let peer = Arc::new(peer);
+        let service = service_fn(|request: Request<Incoming>| self.answer(request, Arc::clone(&peer), activity));
+        let stream = TokioIo::new(Watched::new(stream, Arc::clone(activity)));
+        let builder = match speech {
+            Speech::Any => &self.any,
+            Speech::Http1 => &self.http1,
+            Speech::Http2 => &self.http2,
+        };
+        let mut connection = pin!(builder.serve_connection(stream, service));
+        let mut tick = interval(TICK.min(self.limits.header_timeout));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let head = (speech == Speech::Http1).then_some(self.limits.header_timeout);
+        let mut ending = false;
+        loop {
+            tokio::select! {
+                biased;
+                // How it ended concerns the other end only; requests that were carried out are in the trail.
+                _ = connection.as_mut() => return,
+                () = activity.stopped(), if !ending => {
+                    ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                _ = tick.tick() => if activity.is_overdue(head, self.limits.idle_timeout) {
+                    // Nothing is worked on: what is still to be sent has had the time of being idle.
+                    return;
+                },
+            }
+        }
+    }
+
+    fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        peer: Arc<Peer>,
+        activity: &Arc<Activity>,
+    ) -> impl Future<Output = Result<Response<Body>, std::convert::Infallible>> + Send + use<> {
+        let working = activity.request();
+        request.extensions_mut().insert(peer);
+        let answer = self.router.clone().call(request);
+        async move {
+            let answered = answer.await;
+            drop(working);
+            answered
+        }
+    }
+}
+
+/// How often a connection is looked at.
+const TICK: Duration = Duration::from_secs(5);
+
+fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // The watch does this without a timer per request, and tells a slow head from an idle connection.
+        .header_read_timeout(None)
+        .max_buf_size(limits.header_bytes as usize)
+        .max_headers(64);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(limits.header_bytes)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    builder
+}
+
+/// What one request may send before its body is read.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// What all requests of a connection may send together before their bodies are read.
+const CONNECTION_WINDOW: u32 = 1024 * 1024;

@@ -1,0 +1,29 @@
+//! What every request needs: the keeper, the limits, the counters.
+
+use std::sync::atomic::AtomicBool;
+
+use strongroom_keeper::Keeper;
+use tokio::sync::Semaphore;
+
+use crate::lockout::Lockout;
+use crate::metrics::Metrics;
+use crate::settings::Limits;
+
+/// What every request needs.
+pub(crate) struct Shell {
+    pub keeper: Keeper,
+    pub limits: Limits,
+    pub lockout: Lockout,
+    pub metrics: Metrics,
+    /// One permit per request that is worked on.
+    pub slots: Semaphore,
+    pub stopping: AtomicBool,
+    /// The account the service runs under.
+    pub service_uid: u32,
+    /// How many versions a new secret keeps.
+    pub versions_kept: u32,
+    /// What `status` says of the shell itself.
+    pub version: &'static str,
+    pub address: Option<String>,
+    pub spki_pin: Option<String>,
+}

@@ -1,0 +1,2 @@
+//! Rates of the store: grouped commits and point reads.
+fn main() {}

@@ -1,0 +1,308 @@
+//! What the chores work on, as data: packages, generated files, benchmarks, long tests, and the rules of tidy.
+
+/// A package of Debian and Ubuntu that tests use.
+pub struct Package {
+    pub name: &'static str,
+    /// What goes untested without it.
+    pub used_to: &'static str,
+    /// A program and its arguments that succeed when what the package brings is there.
+    pub probe: (&'static str, &'static [&'static str]),
+}
+
+pub const PACKAGES: &[Package] = &[
+    Package {
+        name: "python3",
+        used_to: "run the second implementation of the formats",
+        probe: ("python3", &["--version"]),
+    },
+    Package {
+        name: "python3-cryptography",
+        used_to: "run the second implementation of the formats",
+        probe: ("python3", &["-c", "import cryptography"]),
+    },
+    Package {
+        name: "strace",
+        used_to: "inject failing system calls",
+        probe: ("strace", &["-V"]),
+    },
+    Package {
+        name: "systemd",
+        used_to: "verify the service unit",
+        probe: ("systemd-analyze", &["--version"]),
+    },
+];
+
+/// A checked-in file that the development binary prints.
+pub struct Generated {
+    pub file: &'static str,
+    /// Arguments of `strongroom` that print the file on standard output.
+    pub words: &'static [&'static str],
+}
+
+pub const GENERATED: &[Generated] = &[
+    Generated {
+        file: "docs/reference/openapi.json",
+        words: &["openapi"],
+    },
+    Generated {
+        file: "docs/reference/cli.md",
+        words: &["reference", "cli"],
+    },
+];
+
+/// A benchmark: `cargo bench --package <package> --bench <name>`.
+pub struct Bench {
+    pub package: &'static str,
+    pub name: &'static str,
+}
+
+pub const BENCHES: &[Bench] = &[];
+
+/// Something that can run for many rounds.
+pub struct Torture {
+    pub name: &'static str,
+    pub rounds: u64,
+    pub does: &'static str,
+    /// Arguments of cargo; `{rounds}` stands for the number of rounds, which is also in `STRONGROOM_TORTURE`.
+    pub words: &'static [&'static str],
+}
+
+pub const TORTURES: &[Torture] = &[Torture {
+    name: "accumulated",
+    rounds: 1_000_000,
+    does: "the accumulated test of XAES-256-GCM, compared with the published digest",
+    words: &[
+        "run",
+        "--package=strongroom-crypto",
+        "--example=accumulated",
+        "--",
+        "{rounds}",
+    ],
+}];
+
+/// One crate of ours and what it may use of the others.
+pub struct CrateRule {
+    /// Directory below `crates/`.
+    pub name: &'static str,
+    /// Crates of ours it may depend on.
+    pub may_use: &'static [&'static str],
+    /// Paths that its shipped code may not name.
+    pub never: &'static [&'static str],
+}
+
+/// No files, network, processes, environment, threads or clock: what a rule needs is handed in.
+const PURE: &[&str] = &[
+    "std::fs",
+    "std::net",
+    "std::os::fd",
+    "std::os::unix::fs",
+    "std::os::unix::net",
+    "std::os::unix::process",
+    "std::process",
+    "std::env",
+    "std::thread",
+    "std::time::SystemTime",
+    "std::time::Instant",
+    "tokio",
+    "rustix",
+    "libc",
+];
+
+pub const CRATES: &[CrateRule] = &[
+    CrateRule {
+        name: "secret",
+        may_use: &[],
+        never: &["std::net", "serde", "tokio"],
+    },
+    CrateRule {
+        name: "crypto",
+        may_use: &["secret"],
+        // The age of buffered nonces takes a monotonic clock; nothing here may know the date.
+        never: &[
+            "std::net",
+            "std::process",
+            "std::env",
+            "std::time::SystemTime",
+            "serde",
+            "tokio",
+        ],
+    },
+    CrateRule {
+        name: "envelope",
+        may_use: &["secret", "crypto"],
+        never: PURE,
+    },
+    CrateRule {
+        name: "protector",
+        may_use: &["secret", "crypto", "envelope"],
+        never: &["std::net", "tokio"],
+    },
+    CrateRule {
+        name: "engine",
+        may_use: &["secret", "crypto", "envelope"],
+        never: PURE,
+    },
+    CrateRule {
+        name: "store",
+        may_use: &[],
+        never: &["std::net", "tokio", "serde"],
+    },
+    CrateRule {
+        name: "audit",
+        may_use: &["secret", "crypto", "envelope"],
+        never: &["tokio"],
+    },
+    CrateRule {
+        name: "api",
+        may_use: &["secret"],
+        never: PURE,
+    },
+    CrateRule {
+        name: "client",
+        may_use: &["secret", "crypto", "envelope", "api"],
+        never: &[],
+    },
+    CrateRule {
+        name: "keeper",
+        may_use: &[
+            "secret",
+            "crypto",
+            "envelope",
+            "engine",
+            "protector",
+            "store",
+            "audit",
+        ],
+        never: &["std::net", "axum", "hyper"],
+    },
+    CrateRule {
+        name: "server",
+        may_use: &["keeper", "engine", "api", "secret", "envelope", "audit"],
+        never: &[],
+    },
+    CrateRule {
+        name: "strongroom",
+        may_use: &["client", "api", "server", "keeper", "audit", "secret"],
+        never: &[],
+    },
+    CrateRule {
+        name: "testkit",
+        may_use: &[
+            "secret",
+            "crypto",
+            "envelope",
+            "protector",
+            "engine",
+            "store",
+            "audit",
+            "api",
+            "client",
+            "keeper",
+            "server",
+        ],
+        never: &[],
+    },
+];
+
+/// An edge that only tests have: crate, crate it uses, why.
+pub const TEST_EDGES: &[(&str, &str, &str)] = &[(
+    "secret",
+    "crypto",
+    "that nonces survive forks takes a fork to show, and forking is unsafe",
+)];
+
+/// An outside crate that only some of ours may name, and why.
+pub struct Reserved {
+    pub outside: &'static str,
+    pub ours: &'static [&'static str],
+    pub because: &'static str,
+}
+
+pub const RESERVED: &[Reserved] = &[
+    Reserved {
+        outside: "aws-lc-rs",
+        ours: &["crypto"],
+        because: "only `crypto` names an algorithm",
+    },
+    Reserved {
+        outside: "aes",
+        ours: &["crypto"],
+        because: "only `crypto` names an algorithm",
+    },
+    Reserved {
+        outside: "argon2",
+        ours: &["crypto"],
+        because: "only `crypto` names an algorithm",
+    },
+    Reserved {
+        outside: "libc",
+        ours: &["secret"],
+        because: "only `secret` has unsafe code",
+    },
+    Reserved {
+        outside: "rusqlite",
+        ours: &["store"],
+        because: "only `store` speaks to the database",
+    },
+    Reserved {
+        outside: "axum",
+        ours: &["server"],
+        because: "only `server` has routes",
+    },
+    Reserved {
+        outside: "clap",
+        ours: &["strongroom"],
+        because: "only the binary has a command line",
+    },
+    Reserved {
+        outside: "rsa",
+        ours: &[],
+        because: "its private-key operations leak through their timing (RUSTSEC-2023-0071)",
+    },
+    Reserved {
+        outside: "sharks",
+        ours: &[],
+        because: "its shares are biased (RUSTSEC-2024-0398)",
+    },
+    Reserved {
+        outside: "openssl",
+        ours: &[],
+        because: "one cryptographic library is enough",
+    },
+    Reserved {
+        outside: "ring",
+        ours: &[],
+        because: "one cryptographic library is enough",
+    },
+];
+
+/// How often the shipped code of each crate hands out the bytes of a secret (`.expose()` and its kin).
+/// A new place is a deliberate change of this list.
+pub const EXPOSURES: &[(&str, usize)] = &[];
+
+pub const FILE_LINES: usize = 600;
+pub const FUNCTION_LINES: usize = 70;
+
+/// Words that end the name of a field or type holding secret bytes.
+pub const SECRET_BYTES: &[&str] = &["key", "keys", "seed", "entropy"];
+
+/// The same, where text is as bad as bytes. (A key that is text is the name of a key.)
+pub const SECRET_TEXT: &[&str] = &[
+    "secret",
+    "secrets",
+    "passphrase",
+    "password",
+    "plaintext",
+    "cleartext",
+];
+
+/// Words before such a word that make it public: a record key says where a record lies.
+pub const PUBLIC_QUALIFIERS: &[&str] = &[
+    "public",
+    "record",
+    "next",
+    "idempotency",
+    "verifying",
+    "wrapped",
+    "sealed",
+];
