@@ -7,7 +7,6 @@ vectors are deterministic; the cipher is peer.py's.
 import base64
 import hashlib
 import hmac
-import json
 import os
 import re
 import struct
@@ -17,19 +16,18 @@ import zlib
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import peer  # noqa: E402
-
-
-class Refused(Exception):
-    """What a reader of the format says no to, by failure class."""
-
-    def __init__(self, failure):
-        super().__init__(failure)
-        self.failure = failure
-
-
-def need(condition, failure):
-    if not condition:
-        raise Refused(failure)
+from deterministic_cbor import (  # noqa: E402, F401
+    body_of,
+    cbor,
+    moment,
+    need,
+    number,
+    Refused,
+    row,
+    shape,
+    uncbor,
+)
+from trail_line import LINE_FIELDS, parse_line, render_line  # noqa: E402, F401
 
 
 # ---- cipher (cipher.md) ----
@@ -78,128 +76,6 @@ def anchor_key(root):
 
 def store_key_id(key):
     return int.from_bytes(hkdf(b"", key, b"strongroom/store-key-id/1", 4), "big")
-
-
-# ---- deterministic CBOR (RFC 8949, section 4.2) ----
-
-
-def cbor(item):
-    if item is True or item is False:
-        return b"\xf5" if item else b"\xf4"
-    if isinstance(item, int):
-        return cbor_head(0, item) if item >= 0 else cbor_head(1, -1 - item)
-    if isinstance(item, bytes):
-        return cbor_head(2, len(item)) + item
-    if isinstance(item, str):
-        text = item.encode()
-        return cbor_head(3, len(text)) + text
-    if isinstance(item, (list, tuple)):
-        return cbor_head(4, len(item)) + b"".join(map(cbor, item))
-    if isinstance(item, dict):
-        pairs = b"".join(cbor(key) + cbor(item[key]) for key in sorted(item))
-        return cbor_head(5, len(item)) + pairs
-    raise TypeError(type(item))
-
-
-def cbor_head(major, value):
-    if value < 24:
-        return bytes([major << 5 | value])
-    for size, extra in ((1, 24), (2, 25), (4, 26), (8, 27)):
-        if value < 1 << (8 * size):
-            return bytes([major << 5 | extra]) + value.to_bytes(size, "big")
-    raise ValueError(value)
-
-
-def uncbor(data):
-    """The one item that data is, when it is deterministic."""
-    try:
-        item, rest = uncbor_item(data, 0)
-    except (IndexError, UnicodeDecodeError, RecursionError, struct.error):
-        raise Refused("malformed") from None
-    need(rest == b"", "malformed")
-    return item
-
-
-def uncbor_item(data, depth):
-    need(data and depth < 16, "malformed")
-    major, extra = data[0] >> 5, data[0] & 31
-    if major == 7:
-        need(data[0] in (0xF4, 0xF5), "malformed")
-        return data[0] == 0xF5, data[1:]
-    need(extra < 28, "malformed")
-    size = 0 if extra < 24 else 1 << (extra - 24)
-    need(len(data) > size, "malformed")
-    value = extra if extra < 24 else int.from_bytes(data[1 : 1 + size], "big")
-    need(cbor_head(major, value) == data[: 1 + size], "malformed")
-    data = data[1 + size :]
-    if major == 0:
-        return value, data
-    if major == 1:
-        return -1 - value, data
-    if major in (2, 3):
-        need(len(data) >= value, "malformed")
-        found, data = data[:value], data[value:]
-        return (found if major == 2 else found.decode()), data
-    if major == 4:
-        items = []
-        for _ in range(value):
-            item, data = uncbor_item(data, depth + 1)
-            items.append(item)
-        return items, data
-    need(major == 5, "malformed")
-    pairs = {}
-    for _ in range(value):
-        key, data = uncbor_item(data, depth + 1)
-        need(type(key) is int and all(key > other for other in pairs), "malformed")
-        pairs[key], data = uncbor_item(data, depth + 1)
-    return pairs, data
-
-
-def version_first(data, known):
-    """Field 0 is judged before the rest is read."""
-    need(data and data[0] >> 5 == 5 and data[0] & 31 not in (0, 28, 29, 30), "malformed")
-    extra = data[0] & 31
-    rest = data[1 + (0 if extra < 24 or extra == 31 else 1 << (extra - 24)) :]
-    need(rest[:1] == b"\0", "malformed")
-    need(rest[1:2] and rest[1] >> 5 == 0, "malformed")
-    extra = rest[1] & 31
-    if extra < 24:
-        version = extra
-    else:
-        need(extra < 28, "malformed")
-        size = 1 << (extra - 24)
-        need(len(rest) >= 2 + size, "malformed")
-        version = int.from_bytes(rest[2 : 2 + size], "big")
-    need(version <= known, "newer")
-    need(version == known, "malformed")
-
-
-def body_of(data, required, optional=()):
-    """A body's fields, when they are the known ones."""
-    version_first(data, 1)
-    fields = uncbor(data)
-    need(set(required) <= set(fields) <= set(required) | set(optional), "malformed")
-    return fields
-
-
-def shape(value, kind, length=None, most=None):
-    need(type(value) is kind, "malformed")
-    need(length is None or len(value) == length, "malformed")
-    need(most is None or 0 <= value < 1 << most, "malformed")
-    return value
-
-
-def number(value, bits=64):
-    return shape(value, int, most=bits)
-
-
-def moment(value):
-    need(type(value) is int and -(1 << 63) <= value < 1 << 63, "malformed")
-    return value
-
-
-def row(value, length):
-    return shape(value, list, length)
 
 
 # ---- records (record.md) ----
@@ -549,97 +425,3 @@ def open_protector(root, key, stored):
     gen, fields = parse_protector(key, stored)
     need(hmac.compare_digest(protector_mac(root, key, stored[:-32]), stored[-32:]), "mac")
     return gen, fields
-
-
-# ---- audit line (audit.md) ----
-
-LINE_FIELDS = (
-    "seq", "time", "node", "principal", "remote", "operation", "target", "key", "key_version", "outcome",
-    "count", "request", "epoch", "index", "anchor", "checkpoint", "prev", "mac",
-)  # fmt: skip
-REQUIRED = {"seq", "time", "node", "principal", "operation", "outcome", "prev"}
-UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-PATTERNS = {
-    "time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",
-    "key": UUID,
-    "request": UUID,
-    "anchor": r"[0-9a-f]{64}",
-    "prev": r"[0-9a-f]{64}",
-    "mac": r"[0-9a-f]{32}",
-    "next_key": r"[0-9a-f]{64}",
-    "signature": r"[0-9a-f]{128}",
-}
-NUMBERS = {"seq": 64, "key_version": 32, "count": 64, "epoch": 64, "index": 32, "number": 64}
-
-
-def json_text(text):
-    out = ""
-    for unit in struct.unpack(f">{len(text.encode('utf-16-be')) // 2}H", text.encode("utf-16-be")):
-        if unit in (0x22, 0x5C):
-            out += "\\" + chr(unit)
-        else:
-            out += chr(unit) if 32 <= unit < 127 else f"\\u{unit:04x}"
-    return f'"{out}"'
-
-
-def json_value(value):
-    if isinstance(value, dict):
-        return "{" + ",".join(f'"{name}":{json_value(item)}' for name, item in value.items()) + "}"
-    return str(value) if isinstance(value, int) else json_text(value)
-
-
-def render_line(line, leave_out=()):
-    """The line's bytes; fields are put in the order of the page, absent ones left out."""
-    ordered = {name: line[name] for name in LINE_FIELDS if name in line and name not in leave_out}
-    if "checkpoint" in ordered:
-        names = ("number", "next_key", "signature")
-        inner = ordered["checkpoint"]
-        ordered["checkpoint"] = {n: inner[n] for n in names if n in inner and n not in leave_out}
-    return json_value(ordered).encode("ascii")
-
-
-def parse_line(data):
-    def unique(pairs):
-        found = dict(pairs)
-        need(len(found) == len(pairs), "json")
-        return found
-
-    try:
-        line = json.loads(data.decode(), object_pairs_hook=unique)
-        json.dumps(line, ensure_ascii=False).encode()  # a lone surrogate is no text
-    except (ValueError, RecursionError):
-        raise Refused("json") from None
-    need(isinstance(line, dict) and REQUIRED <= set(line) <= set(LINE_FIELDS), "json")
-    line = {name: item for name, item in line.items() if item is not None or name in REQUIRED}
-    check_line_fields({name: item for name, item in line.items() if name != "checkpoint"})
-    if "checkpoint" in line:
-        inner = line["checkpoint"]
-        need(isinstance(inner, dict), "json")
-        need({"number", "next_key"} <= set(inner) <= {"number", "next_key", "signature"}, "json")
-        check_line_fields(inner)
-    need(all(line.get(name) != "" for name in ("remote", "target")), "form")
-    need(all(line.get(name, "") == line.get(name, "").lower() for name in ("key", "request")), "form")
-    need(render_line(line) == data, "form")
-    return line
-
-
-def check_line_fields(fields):
-    for name, item in fields.items():
-        if name in NUMBERS:
-            need(type(item) is int and 0 <= item < 1 << NUMBERS[name], "json")
-        else:
-            need(isinstance(item, str), "json")
-    for name, item in fields.items():
-        if name in ("key", "request"):
-            # Upper case is a UUID, but not the form in which it is written.
-            need(re.fullmatch(UUID, item.lower()), "field")
-        elif name in PATTERNS:
-            need(re.fullmatch(PATTERNS[name], item, re.ASCII), "field")
-        need(name != "time" or is_moment(item), "field")
-
-
-def is_moment(text):
-    year, month, day, hour, minute, second = (int(part) for part in re.split(r"\D", text)[:6])
-    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    days = (31, 28 + leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-    return 1 <= month <= 12 and 1 <= day <= days[month - 1] and hour < 24 and minute < 60 and second < 60

@@ -70,14 +70,15 @@ class KcXaes:
     def __init__(self, key):
         if len(key) != 32:
             raise ValueError("a key has 32 bytes")
-        self._ecb = Cipher(algorithms.AES(key), modes.ECB())
+        # Blocks do not depend on each other in this mode, so one context serves for all.
+        self._ecb = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
         subkey = int.from_bytes(self._aes(bytes(16)), "big") << 1
         if subkey >> 128:
             subkey = (subkey ^ 0x87) & ((1 << 128) - 1)
         self._k1 = subkey.to_bytes(16, "big")
 
     def _aes(self, block):
-        return self._ecb.encryptor().update(block)
+        return self._ecb.update(block)
 
     def _cmac(self, blocks):
         """CMAC of a message of whole blocks (SP 800-38B): the last one is masked with K1."""

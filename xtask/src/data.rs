@@ -278,7 +278,17 @@ pub const RESERVED: &[Reserved] = &[
 
 /// How often the shipped code of each crate hands out the bytes of a secret (`.expose()` and its kin).
 /// A new place is a deliberate change of this list.
-pub const EXPOSURES: &[(&str, usize)] = &[];
+pub const EXPOSURES: &[(&str, usize)] = &[
+    ("api", 5),
+    ("audit", 6),
+    ("client", 4),
+    ("crypto", 4),
+    ("engine", 9),
+    ("envelope", 18),
+    ("keeper", 18),
+    ("protector", 5),
+    ("server", 8),
+];
 
 pub const FILE_LINES: usize = 600;
 pub const FUNCTION_LINES: usize = 70;

@@ -128,6 +128,7 @@ fn is_left_out(directory: &Path) -> bool {
         "target",
         ".git",
         "corpus",
+        "found",
         "artifacts",
         "coverage",
         "__pycache__",

@@ -67,10 +67,7 @@ pub(crate) struct Chain {
 impl Chain {
     /// For a trail from its first line on.
     pub(crate) fn from_beginning() -> Chain {
-        Chain {
-            last: Some(Position::default()),
-            announced: None,
-        }
+        Chain { last: Some(Position::default()), announced: None }
     }
 
     /// For lines from anywhere on: the first one is believed.
@@ -80,10 +77,7 @@ impl Chain {
 
     /// For the lines behind a known one.
     pub(crate) fn after(last: Position) -> Chain {
-        Chain {
-            last: Some(last),
-            announced: None,
-        }
+        Chain { last: Some(last), announced: None }
     }
 
     /// The last line that was accepted.
@@ -97,25 +91,18 @@ impl Chain {
         if let Some(last) = self.last {
             let expected = last.seq.saturating_add(1);
             if line.seq != expected {
-                return Err(Flaw::Number {
-                    expected,
-                    found: line.seq,
-                });
+                return Err(Flaw::Number { expected, found: line.seq });
             }
             if line.prev != last.head {
                 return Err(Flaw::Link);
             }
         }
         let begins = line.seq == 1;
-        if begins != (line.operation == BEGIN) || (begins && line.prev != [0; 32]) || line.seq == 0
-        {
+        if begins != (line.operation == BEGIN) || (begins && line.prev != [0; 32]) || line.seq == 0 {
             return Err(Flaw::Beginning);
         }
         self.accept_checkpoint(&line)?;
-        self.last = Some(Position {
-            seq: line.seq,
-            head: hash::sha256(&[raw]),
-        });
+        self.last = Some(Position { seq: line.seq, head: hash::sha256(&[raw]) });
         Ok(line)
     }
 
@@ -128,11 +115,7 @@ impl Chain {
     fn accept_checkpoint(&mut self, line: &Line) -> Result<(), Flaw> {
         let expected = line.operation == BEGIN || line.operation == CHECKPOINT;
         let Some(checkpoint) = line.checkpoint.filter(|_| expected) else {
-            return if expected || line.checkpoint.is_some() {
-                Err(Flaw::CheckpointForm)
-            } else {
-                Ok(())
-            };
+            return if expected || line.checkpoint.is_some() { Err(Flaw::CheckpointForm) } else { Ok(()) };
         };
         if line.mac.is_some() {
             return Err(Flaw::CheckpointForm);
@@ -146,12 +129,7 @@ impl Chain {
         Ok(())
     }
 
-    fn verify(
-        &self,
-        line: &Line,
-        checkpoint: &Checkpoint,
-        signature: &[u8; 64],
-    ) -> Result<(), Flaw> {
+    fn verify(&self, line: &Line, checkpoint: &Checkpoint, signature: &[u8; 64]) -> Result<(), Flaw> {
         let Some(announced) = self.announced else {
             return Ok(());
         };

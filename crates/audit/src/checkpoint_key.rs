@@ -19,10 +19,7 @@ pub(crate) struct CheckpointKey {
 
 impl CheckpointKey {
     pub(crate) fn generate(number: u64) -> CheckpointKey {
-        CheckpointKey {
-            number,
-            seed: SigningSeed::fill_with(|seed| random::fill(seed)),
-        }
+        CheckpointKey { number, seed: SigningSeed::fill_with(|seed| random::fill(seed)) }
     }
 
     pub(crate) fn public(&self) -> [u8; 32] {
@@ -43,9 +40,7 @@ pub(crate) struct KeyFile {
 impl KeyFile {
     /// Opens the file of an existing trail.
     pub(crate) fn open(volume: &dyn Volume) -> io::Result<KeyFile> {
-        Ok(KeyFile {
-            file: volume.open(FILE_NAME, Access::Write)?,
-        })
+        Ok(KeyFile { file: volume.open(FILE_NAME, Access::Write)? })
     }
 
     /// Opens the file of a trail to be made; it may be left over from another one.
@@ -133,10 +128,7 @@ fn parse(slot: &[u8]) -> Option<CheckpointKey> {
         return None;
     }
     let seed = SigningSeed::from_slice(seed).ok()?;
-    Some(CheckpointKey {
-        number: u64::from_be_bytes(*number),
-        seed,
-    })
+    Some(CheckpointKey { number: u64::from_be_bytes(*number), seed })
 }
 
 fn slot_offset(number: u64) -> u64 {

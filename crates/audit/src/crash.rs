@@ -22,11 +22,7 @@ fn every_step_may_be_the_last() {
     let undisturbed = MemoryVolume::default();
     let life = live(&undisturbed);
     assert!(life.end.is_ok());
-    assert!(
-        undisturbed.steps() > 60,
-        "a life of {} steps",
-        undisturbed.steps()
-    );
+    assert!(undisturbed.steps() > 60, "a life of {} steps", undisturbed.steps());
     for step in 0..=undisturbed.steps() {
         for trouble in [Trouble::Stop(step), Trouble::StopHalfWay(step)] {
             let volume = MemoryVolume::default();
@@ -78,11 +74,7 @@ fn every_sync_may_fail() {
         replaced += u64::from(life.replaced);
         volume.set_trouble(Trouble::None);
         for cut in POWER_CUTS {
-            recovers(
-                &volume.after(cut),
-                &life,
-                &format!("sync failed at {step}, {cut:?}"),
-            );
+            recovers(&volume.after(cut), &life, &format!("sync failed at {step}, {cut:?}"));
         }
     }
     assert!(replaced > 5, "{replaced} segments were replaced");
@@ -98,12 +90,8 @@ fn lines_that_only_memory_holds_are_written_again_at_start() {
     let last = trail.position();
     // From the failing sync on nothing is carried out, as if the process had been killed in it.
     volume.set_trouble(Trouble::FailSync(volume.steps() + 1));
-    let mut file = crate::volume::Volume::open(
-        &volume,
-        &crate::segment::name(1),
-        crate::volume::Access::Write,
-    )
-    .unwrap();
+    let mut file =
+        crate::volume::Volume::open(&volume, &crate::segment::name(1), crate::volume::Access::Write).unwrap();
     file.sync().unwrap_err();
     drop(trail);
     let next = volume.after(PowerCut::Everything);
@@ -122,10 +110,7 @@ fn a_full_volume_tears_nothing() {
     let mut refused = 0;
     for capacity in (9_000..14_000).step_by(37) {
         let volume = MemoryVolume::default();
-        let small = TrailSettings {
-            reserve_bytes: 0,
-            ..settings()
-        };
+        let small = TrailSettings { reserve_bytes: 0, ..settings() };
         let (mut trail, key_zero) = start::create(small, Box::new(volume.clone()), NOW).unwrap();
         volume.set_capacity(capacity);
         for count in 1..20 {
@@ -152,11 +137,7 @@ fn a_full_volume_tears_nothing() {
 #[test]
 fn the_reserve_keeps_room_for_urgent_lines() {
     let volume = MemoryVolume::default();
-    let reserving = TrailSettings {
-        reserve_bytes: 4_096,
-        segment_bytes: 1 << 20,
-        ..settings()
-    };
+    let reserving = TrailSettings { reserve_bytes: 4_096, segment_bytes: 1 << 20, ..settings() };
     let (mut trail, _) = start::create(reserving, Box::new(volume.clone()), NOW).unwrap();
     assert!(trail.reserve_ok());
     let used = 8_192 + 4_096 + 4_096 + 700;
@@ -189,13 +170,8 @@ struct Life {
 }
 
 fn live(volume: &MemoryVolume) -> Life {
-    let mut life = Life {
-        created: None,
-        synced: Position::default(),
-        appended: BTreeMap::new(),
-        replaced: false,
-        end: Ok(()),
-    };
+    let mut life =
+        Life { created: None, synced: Position::default(), appended: BTreeMap::new(), replaced: false, end: Ok(()) };
     life.end = live_until_trouble(volume, &mut life);
     life
 }
@@ -237,24 +213,15 @@ fn recovers(left: &MemoryVolume, life: &Life, name: &str) {
         }
         Err(error) => panic!("{name}: {error} {error:?}"),
     };
-    trail
-        .verify_tail(&audit_key())
-        .unwrap_or_else(|finding| panic!("{name}: {finding}"));
-    assert!(
-        trail.synced().seq >= life.synced.seq,
-        "{name}: durable lines are gone"
-    );
+    trail.verify_tail(&audit_key()).unwrap_or_else(|finding| panic!("{name}: {finding}"));
+    assert!(trail.synced().seq >= life.synced.seq, "{name}: durable lines are gone");
     trail.arm(audit_key());
     trail.append(&entry(999), None);
     trail.write().unwrap();
     trail.checkpoint(NOW).unwrap();
     let keys = checkpoint_key::read(left).unwrap();
     let numbers: Vec<u64> = keys.iter().map(|key| key.number).collect();
-    assert_eq!(
-        numbers,
-        [trail.checkpoint_number()],
-        "{name}: keys in the file"
-    );
+    assert_eq!(numbers, [trail.checkpoint_number()], "{name}: keys in the file");
     let Some(key_zero) = life.created else { return };
     let report = check(left, key_zero, name);
     assert_eq!(report.last, trail.position(), "{name}");
@@ -274,14 +241,10 @@ fn heads(volume: &MemoryVolume) -> BTreeMap<u64, [u8; 32]> {
     let folder = tempfile::tempdir().unwrap();
     volume.copy_to(folder.path());
     let mut heads = BTreeMap::new();
-    search(
-        folder.path(),
-        &crate::Filter::default(),
-        &mut |line, raw| {
-            heads.insert(line.seq, strongroom_crypto::hash::sha256(&[raw]));
-            ControlFlow::Continue(())
-        },
-    )
+    search(folder.path(), &crate::Filter::default(), &mut |line, raw| {
+        heads.insert(line.seq, strongroom_crypto::hash::sha256(&[raw]));
+        ControlFlow::Continue(())
+    })
     .unwrap();
     heads
 }
@@ -290,10 +253,7 @@ fn targets(volume: &MemoryVolume) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     volume.copy_to(folder.path());
     let mut targets = Vec::new();
-    let filter = crate::Filter {
-        target: Some("t*".into()),
-        ..Default::default()
-    };
+    let filter = crate::Filter { target: Some("t*".into()), ..Default::default() };
     search(folder.path(), &filter, &mut |line, _| {
         targets.push(line.target.clone());
         ControlFlow::Continue(())
@@ -304,11 +264,7 @@ fn targets(volume: &MemoryVolume) -> Vec<String> {
 }
 
 fn settings() -> TrailSettings {
-    TrailSettings {
-        segment_bytes: 6_000,
-        reserve_bytes: 1_000,
-        ..TrailSettings::new("/nowhere", "n1")
-    }
+    TrailSettings { segment_bytes: 6_000, reserve_bytes: 1_000, ..TrailSettings::new("/nowhere", "n1") }
 }
 
 fn entry(count: u64) -> AuditEntry {

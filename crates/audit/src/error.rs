@@ -64,9 +64,7 @@ pub enum TrailError {
         number: u64,
     },
     /// The key file is further than the trail: checkpoints were cut off.
-    #[error(
-        "the audit trail ends at checkpoint {checkpoint}, but checkpoint {key} was signed: lines are missing"
-    )]
+    #[error("the audit trail ends at checkpoint {checkpoint}, but checkpoint {key} was signed: lines are missing")]
     Truncated {
         /// The last checkpoint in the trail.
         checkpoint: u64,
@@ -80,9 +78,9 @@ impl TrailError {
     #[must_use]
     pub fn is_full(&self) -> bool {
         match self {
-            Self::Folder { source, .. }
-            | Self::Segment { source, .. }
-            | Self::KeyFile { source, .. } => no_room(source),
+            Self::Folder { source, .. } | Self::Segment { source, .. } | Self::KeyFile { source, .. } => {
+                no_room(source)
+            }
             _ => false,
         }
     }
@@ -90,8 +88,5 @@ impl TrailError {
 
 /// No space, no quota, or a file size limit.
 pub(crate) fn no_room(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-    )
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }

@@ -62,11 +62,7 @@ impl Follower {
     /// Begins at line `seq`, which need not exist yet.
     #[must_use]
     pub fn new(directory: &Path, seq: u64) -> Follower {
-        Follower {
-            directory: directory.to_path_buf(),
-            next_seq: seq.max(1),
-            current: None,
-        }
+        Follower { directory: directory.to_path_buf(), next_seq: seq.max(1), current: None }
     }
 
     /// The number of the line that comes next.
@@ -175,8 +171,5 @@ fn whole_line(reader: &mut SegmentReader) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn in_segment(number: u64) -> impl Fn(io::Error) -> FollowError {
-    move |source| FollowError::Segment {
-        segment: segment::name(number),
-        source,
-    }
+    move |source| FollowError::Segment { segment: segment::name(number), source }
 }

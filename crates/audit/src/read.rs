@@ -65,10 +65,7 @@ pub fn search(
     show: &mut dyn FnMut(&Line, &[u8]) -> ControlFlow<()>,
 ) -> Result<Searched, ReadError> {
     let volume = DiskVolume::new(directory);
-    let start = numbers(&volume)?
-        .into_iter()
-        .map(|number| (number, 0))
-        .collect();
+    let start = numbers(&volume)?.into_iter().map(|number| (number, 0)).collect();
     read(&volume, start, filter, show)
 }
 
@@ -134,9 +131,7 @@ impl Filter {
         like(self.operation.as_deref(), &line.operation)
             && like(self.principal.as_deref(), &line.principal)
             && like(self.target.as_deref(), &line.target)
-            && self
-                .request
-                .is_none_or(|request| line.request == Some(request))
+            && self.request.is_none_or(|request| line.request == Some(request))
             && self.since.is_none_or(|since| line.time >= since)
             && self.until.is_none_or(|until| line.time <= until)
     }
@@ -155,8 +150,5 @@ fn numbers(volume: &dyn Volume) -> Result<Vec<u64>, ReadError> {
 }
 
 fn in_segment(number: u64) -> impl Fn(io::Error) -> ReadError {
-    move |source| ReadError::Segment {
-        segment: segment::name(number),
-        source,
-    }
+    move |source| ReadError::Segment { segment: segment::name(number), source }
 }

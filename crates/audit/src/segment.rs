@@ -21,11 +21,7 @@ pub(crate) fn number(file_name: &str) -> Option<u64> {
 
 /// The numbers of all segments of a folder, rising.
 pub(crate) fn numbers(volume: &dyn Volume) -> io::Result<Vec<u64>> {
-    let mut numbers: Vec<u64> = volume
-        .names()?
-        .iter()
-        .filter_map(|file| number(file))
-        .collect();
+    let mut numbers: Vec<u64> = volume.names()?.iter().filter_map(|file| number(file)).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
@@ -51,21 +47,14 @@ pub(crate) enum Piece<'a> {
 impl SegmentReader {
     pub(crate) fn new(file: Box<dyn VolumeFile>, offset: u64) -> SegmentReader {
         let input = BufReader::with_capacity(128 << 10, Sequential { file, offset });
-        SegmentReader {
-            input,
-            line: Vec::new(),
-            offset,
-            next_offset: offset,
-        }
+        SegmentReader { input, line: Vec::new(), offset, next_offset: offset }
     }
 
     /// The next piece, none at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<Piece<'_>>> {
         self.line.clear();
         let limit = LINE_LIMIT as u64 + 1;
-        let read = (&mut self.input)
-            .take(limit)
-            .read_until(b'\n', &mut self.line)?;
+        let read = (&mut self.input).take(limit).read_until(b'\n', &mut self.line)?;
         self.offset = self.next_offset;
         self.next_offset += read as u64;
         Ok(match self.line.split_last() {

@@ -125,23 +125,15 @@ impl Tail {
     ///
     /// # Errors
     /// The first finding.
-    pub fn verify(
-        &self,
-        settings: &TrailSettings,
-        audit_key: &MacKey,
-    ) -> Result<TailReport, TailFinding> {
-        self.unsigned
-            .verify(&DiskVolume::new(&settings.directory), audit_key)
+    pub fn verify(&self, settings: &TrailSettings, audit_key: &MacKey) -> Result<TailReport, TailFinding> {
+        self.unsigned.verify(&DiskVolume::new(&settings.directory), audit_key)
     }
 }
 
 /// Reads the end of the trail, from its newest segment back to the last checkpoint, and changes nothing.
 pub(crate) fn inspect(volume: &dyn Volume) -> Result<Inspection, TrailError> {
     let listed = segment::numbers(volume);
-    let mut older = listed.map_err(|source| TrailError::Folder {
-        attempt: "listing",
-        source,
-    })?;
+    let mut older = listed.map_err(|source| TrailError::Folder { attempt: "listing", source })?;
     let mut blank = Vec::new();
     let newest = loop {
         let Some(number) = older.pop() else {
@@ -175,25 +167,13 @@ pub(crate) fn inspect(volume: &dyn Volume) -> Result<Inspection, TrailError> {
 }
 
 impl Unsigned {
-    pub(crate) fn verify(
-        &self,
-        volume: &dyn Volume,
-        audit_key: &MacKey,
-    ) -> Result<TailReport, TailFinding> {
+    pub(crate) fn verify(&self, volume: &dyn Volume, audit_key: &MacKey) -> Result<TailReport, TailFinding> {
         let mut stepper = Stepper::after_checkpoint(audit_key, self.checkpoint);
         let mut chain = Chain::after(self.after);
-        let mut report = TailReport {
-            with_mac: 0,
-            without_mac: 0,
-        };
+        let mut report = TailReport { with_mac: 0, without_mac: 0 };
         for &(number, offset) in &self.pieces {
-            let fail = |source| TailFinding::Read {
-                segment: segment::name(number),
-                source,
-            };
-            let file = volume
-                .open(&segment::name(number), Access::Read)
-                .map_err(fail)?;
+            let fail = |source| TailFinding::Read { segment: segment::name(number), source };
+            let file = volume.open(&segment::name(number), Access::Read).map_err(fail)?;
             let mut reader = SegmentReader::new(file, offset);
             while chain.last() != Some(self.until)
                 && let Some(Piece::Line(raw)) = reader.next().map_err(fail)?
@@ -208,11 +188,7 @@ impl Unsigned {
                 }
             }
         }
-        if chain.last() == Some(self.until) {
-            Ok(report)
-        } else {
-            Err(TailFinding::Changed)
-        }
+        if chain.last() == Some(self.until) { Ok(report) } else { Err(TailFinding::Changed) }
     }
 }
 
@@ -248,11 +224,7 @@ struct SeenCheckpoint {
 impl Scan {
     fn run(volume: &dyn Volume, number: u64, may_be_torn: bool) -> Result<Scan, TrailError> {
         let name = segment::name(number);
-        let fail = |source| TrailError::Segment {
-            attempt: "reading",
-            segment: segment::name(number),
-            source,
-        };
+        let fail = |source| TrailError::Segment { attempt: "reading", segment: segment::name(number), source };
         let file = volume.open(&name, Access::Read).map_err(fail)?;
         let length = file.length().map_err(fail)?;
         let mut scan = Scan::of(number, length);
@@ -276,11 +248,7 @@ impl Scan {
             if may_be_torn && tears && (hole || reader.next_offset() >= length) {
                 break;
             }
-            return Err(TrailError::Broken {
-                segment: name,
-                line: count,
-                flaw,
-            });
+            return Err(TrailError::Broken { segment: name, line: count, flaw });
         }
         Ok(scan)
     }
@@ -302,10 +270,7 @@ impl Scan {
     fn count(&mut self, line: &Line, position: Position, end: u64) {
         self.whole = end;
         self.last = position;
-        self.first.get_or_insert(Position {
-            seq: line.seq,
-            head: line.prev,
-        });
+        self.first.get_or_insert(Position { seq: line.seq, head: line.prev });
         if let Some(epoch) = line.epoch {
             if let Some(anchor) = line.anchor
                 && self.last_epoch.is_none_or(|(highest, _)| highest <= epoch)
@@ -318,12 +283,7 @@ impl Scan {
         }
         if let Some(checkpoint) = &line.checkpoint {
             let (number, next_key) = (checkpoint.number, checkpoint.next_key);
-            self.checkpoint = Some(SeenCheckpoint {
-                number,
-                next_key,
-                position,
-                end,
-            });
+            self.checkpoint = Some(SeenCheckpoint { number, next_key, position, end });
             self.unsigned = (0, 0);
         } else {
             self.unsigned.0 += 1;
@@ -338,20 +298,13 @@ impl Scan {
         };
         let expected = before.seq.saturating_add(1);
         let flaw = if first.seq != expected {
-            Flaw::Number {
-                expected,
-                found: first.seq,
-            }
+            Flaw::Number { expected, found: first.seq }
         } else if first.head != before.head {
             Flaw::Link
         } else {
             return Ok(());
         };
-        Err(TrailError::Broken {
-            segment: segment::name(self.number),
-            line: 1,
-            flaw,
-        })
+        Err(TrailError::Broken { segment: segment::name(self.number), line: 1, flaw })
     }
 }
 
@@ -368,19 +321,11 @@ fn last_position(volume: &dyn Volume, number: u64) -> Result<Option<Position>, T
         Ok((_, None)) => Err(Flaw::Endless),
         Err(source) => {
             let attempt = "reading";
-            return Err(TrailError::Segment {
-                attempt,
-                segment,
-                source,
-            });
+            return Err(TrailError::Segment { attempt, segment, source });
         }
     };
     let line = 0;
-    last.map(Some).map_err(|flaw| TrailError::Broken {
-        segment,
-        line,
-        flaw,
-    })
+    last.map(Some).map_err(|flaw| TrailError::Broken { segment, line, flaw })
 }
 
 /// A power cut leaves zeros where a block was not written; a line never has any.
@@ -388,66 +333,37 @@ fn has_hole(raw: &[u8]) -> bool {
     raw.contains(&0)
 }
 
-fn summarise(
-    volume: &dyn Volume,
-    scans: &[Scan],
-    blank: Vec<(u64, u64)>,
-) -> Result<Tail, TrailError> {
+fn summarise(volume: &dyn Volume, scans: &[Scan], blank: Vec<(u64, u64)>) -> Result<Tail, TrailError> {
     let newest = scans.last().ok_or(TrailError::Missing)?;
     let signed = scans.iter().rposition(|scan| scan.checkpoint.is_some());
     let Some((at, seen)) = signed.and_then(|at| Some((at, scans[at].checkpoint.as_ref()?))) else {
         let segment = segment::name(scans[0].number);
-        return Err(TrailError::Broken {
-            segment,
-            line: 1,
-            flaw: Flaw::Beginning,
-        });
+        return Err(TrailError::Broken { segment, line: 1, flaw: Flaw::Beginning });
     };
     let mut pieces = vec![(scans[at].number, seen.end)];
     pieces.extend(scans[at + 1..].iter().map(|scan| (scan.number, 0)));
     let torn = newest.length - newest.whole + blank.iter().map(|(_, length)| length).sum::<u64>();
     Ok(Tail {
         last: newest.last,
-        last_epoch: scans
-            .iter()
-            .filter_map(|scan| scan.last_epoch)
-            .max_by_key(|&(epoch, _)| epoch),
+        last_epoch: scans.iter().filter_map(|scan| scan.last_epoch).max_by_key(|&(epoch, _)| epoch),
         last_place: scans.iter().filter_map(|scan| scan.last_place).max(),
         torn_bytes: (torn > 0).then_some(torn),
         checkpoint: checkpoint_state(volume, seen)?,
         unsigned_lines: scans[at..].iter().map(|scan| scan.unsigned.0).sum(),
         unsigned_macs: scans[at..].iter().map(|scan| scan.unsigned.1).sum(),
-        unsigned: Unsigned {
-            checkpoint: seen.number,
-            after: seen.position,
-            until: newest.last,
-            pieces,
-        },
+        unsigned: Unsigned { checkpoint: seen.number, after: seen.position, until: newest.last, pieces },
         newest: (newest.number, newest.whole),
         blank,
     })
 }
 
-fn checkpoint_state(
-    volume: &dyn Volume,
-    seen: &SeenCheckpoint,
-) -> Result<CheckpointState, TrailError> {
+fn checkpoint_state(volume: &dyn Volume, seen: &SeenCheckpoint) -> Result<CheckpointState, TrailError> {
     let number = seen.number;
-    let keys = checkpoint_key::read(volume).map_err(|source| TrailError::KeyFile {
-        attempt: "reading",
-        source,
-    })?;
-    if keys
-        .iter()
-        .any(|key| key.number == number && key.public() == seen.next_key)
-    {
+    let keys = checkpoint_key::read(volume).map_err(|source| TrailError::KeyFile { attempt: "reading", source })?;
+    if keys.iter().any(|key| key.number == number && key.public() == seen.next_key) {
         return Ok(CheckpointState::Ready { number });
     }
-    let later = keys
-        .iter()
-        .map(|key| key.number)
-        .filter(|&key| key > number)
-        .max();
+    let later = keys.iter().map(|key| key.number).filter(|&key| key > number).max();
     Ok(match later {
         Some(key) => CheckpointState::Truncated { number, key },
         None => CheckpointState::KeyLost { number },

@@ -65,9 +65,7 @@ impl Tape {
         file: Box<dyn VolumeFile>,
         last: Position,
     ) -> Result<Tape, TrailError> {
-        let length = file
-            .length()
-            .map_err(|source| failed("measuring", number, source))?;
+        let length = file.length().map_err(|source| failed("measuring", number, source))?;
         let mut tape = Tape {
             volume,
             segment_bytes: sizes.0,
@@ -122,10 +120,7 @@ impl Tape {
         render(&mut self.backlog);
         let head = hash::sha256(&[&self.backlog[start..]]);
         self.backlog.push(b'\n');
-        self.appended = Position {
-            seq: self.appended.seq + 1,
-            head,
-        };
+        self.appended = Position { seq: self.appended.seq + 1, head };
         self.appended
     }
 
@@ -239,10 +234,7 @@ impl Tape {
     fn whole_lines(&self, limit: usize) -> usize {
         let waiting = &self.backlog[self.backlog_written..];
         let within = &waiting[..limit.min(waiting.len())];
-        within
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |at| at + 1)
+        within.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1)
     }
 
     /// Counts the backlog as written up to `end`, which is the end of a line.
@@ -255,14 +247,9 @@ impl Tape {
         } else {
             let lines = &self.backlog[self.backlog_written..end];
             let count = lines.iter().filter(|&&byte| byte == b'\n').count();
-            let last = lines[..lines.len() - 1]
-                .rsplit(|&byte| byte == b'\n')
-                .next();
+            let last = lines[..lines.len() - 1].rsplit(|&byte| byte == b'\n').next();
             let head = hash::sha256(&[last.unwrap_or_default()]);
-            Position {
-                seq: self.written.seq + count as u64,
-                head,
-            }
+            Position { seq: self.written.seq + count as u64, head }
         };
         self.length += (end - self.backlog_written) as u64;
         self.backlog_written = end;
@@ -298,8 +285,7 @@ impl Tape {
                 Err(source) => return Err(failed("writing", next, source)),
             }
         }
-        file.sync()
-            .map_err(|source| failed("syncing", next, source))?;
+        file.sync().map_err(|source| failed("syncing", next, source))?;
         self.switch_to(next, file, reserved_end);
         self.length = self.backlog_written as u64;
         self.all_synced();
@@ -309,11 +295,7 @@ impl Tape {
     /// Makes an empty segment, durably, with its reserve.
     fn create_segment(&mut self, number: u64) -> Result<(Box<dyn VolumeFile>, u64), TrailError> {
         let name = segment::name(number);
-        let access = if self.successor_begun {
-            Access::Replace
-        } else {
-            Access::Create
-        };
+        let access = if self.successor_begun { Access::Replace } else { Access::Create };
         let opened = self.volume.open(&name, access);
         let mut file = opened.map_err(|source| failed("creating", number, source))?;
         match file.reserve(self.reserve_bytes) {
@@ -329,10 +311,7 @@ impl Tape {
         let synced = self.volume.sync_folder();
         if let Err(source) = synced {
             self.successor_begun = true;
-            return Err(TrailError::Folder {
-                attempt: "syncing",
-                source,
-            });
+            return Err(TrailError::Folder { attempt: "syncing", source });
         }
         Ok((file, self.reserve_bytes))
     }
@@ -376,11 +355,7 @@ impl Tape {
 }
 
 fn failed(attempt: &'static str, number: u64, source: io::Error) -> TrailError {
-    TrailError::Segment {
-        attempt,
-        segment: segment::name(number),
-        source,
-    }
+    TrailError::Segment { attempt, segment: segment::name(number), source }
 }
 
 const RESERVE_STEP: u64 = 4 << 20;

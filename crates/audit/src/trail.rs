@@ -80,10 +80,7 @@ impl Trail {
     ///
     /// # Errors
     /// [`TrailError::Exists`], [`TrailError::InUse`], or what the operating system refused.
-    pub fn create(
-        settings: TrailSettings,
-        now: Timestamp,
-    ) -> Result<(Trail, [u8; 32]), TrailError> {
+    pub fn create(settings: TrailSettings, now: Timestamp) -> Result<(Trail, [u8; 32]), TrailError> {
         let volume = DiskVolume::new(&settings.directory);
         start::create(settings, Box::new(volume), now)
     }
@@ -106,10 +103,7 @@ impl Trail {
     pub fn verify_tail(&self, audit_key: &MacKey) -> Result<TailReport, TailFinding> {
         match &self.found {
             Some(unsigned) => unsigned.verify(self.tape.volume(), audit_key),
-            None => Ok(TailReport {
-                with_mac: 0,
-                without_mac: 0,
-            }),
+            None => Ok(TailReport { with_mac: 0, without_mac: 0 }),
         }
     }
 
@@ -133,12 +127,7 @@ impl Trail {
         self.line.epoch = place.map(|place| place.epoch);
         self.line.index = place.map(|place| place.index);
         self.line.anchor = place.and_then(|place| place.anchor);
-        if let Some(Place {
-            epoch,
-            anchor: Some(anchor),
-            ..
-        }) = place
-        {
+        if let Some(Place { epoch, anchor: Some(anchor), .. }) = place {
             self.last_epoch = Some((epoch, anchor));
         }
         let macs = &mut self.macs;
@@ -208,10 +197,7 @@ impl Trail {
         }
         let next = CheckpointKey::generate(self.keys.current.number + 1);
         let stored = self.keys.file.store(&next);
-        stored.map_err(|source| TrailError::KeyFile {
-            attempt: "writing",
-            source,
-        })?;
+        stored.map_err(|source| TrailError::KeyFile { attempt: "writing", source })?;
         self.append_checkpoint(next, now);
         self.tape.write()?;
         self.sync_all()?;
@@ -279,19 +265,11 @@ impl Trail {
         line.index = None;
         line.anchor = self.last_epoch.map(|(_, anchor)| anchor);
         let (number, next_key) = (next.number, next.public());
-        line.checkpoint = Some(Checkpoint {
-            number,
-            next_key,
-            signature: None,
-        });
+        line.checkpoint = Some(Checkpoint { number, next_key, signature: None });
         let used = std::mem::replace(&mut self.keys.current, next);
         let used_number = used.number;
         let signature: [u8; signature::SIGNATURE] = used.sign(&signed_text(line));
-        line.checkpoint = Some(Checkpoint {
-            number,
-            next_key,
-            signature: Some(signature),
-        });
+        line.checkpoint = Some(Checkpoint { number, next_key, signature: Some(signature) });
         let position = self.tape.append(|out| audit_line::render(line, out));
         line.checkpoint = None;
         self.keys.retiring = Some((used_number, position.seq));
@@ -312,10 +290,7 @@ impl Trail {
             && self.tape.synced().seq >= seq
         {
             let erased = self.keys.file.erase(number);
-            erased.map_err(|source| TrailError::KeyFile {
-                attempt: "erasing a key in",
-                source,
-            })?;
+            erased.map_err(|source| TrailError::KeyFile { attempt: "erasing a key in", source })?;
             self.keys.retiring = None;
         }
         Ok(())
@@ -332,12 +307,7 @@ impl Trail {
 
 impl SinceCheckpoint {
     fn none(now: Timestamp) -> SinceCheckpoint {
-        SinceCheckpoint {
-            lines: 0,
-            macs: 0,
-            first_at: now,
-            last_at: now,
-        }
+        SinceCheckpoint { lines: 0, macs: 0, first_at: now, last_at: now }
     }
 }
 

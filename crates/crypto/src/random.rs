@@ -37,12 +37,7 @@ struct Buffer {
 }
 
 impl Buffer {
-    const EMPTY: Buffer = Buffer {
-        bytes: [0; BUFFERED],
-        used: BUFFERED,
-        filled_at: None,
-        guard: ForkGuard::unseen(),
-    };
+    const EMPTY: Buffer = Buffer { bytes: [0; BUFFERED], used: BUFFERED, filled_at: None, guard: ForkGuard::unseen() };
 
     fn draw(&mut self, now: Instant, time_counter: u64) -> [u8; NONCE] {
         if self.guard.copied() || self.used == BUFFERED || self.is_old(now) {
@@ -53,18 +48,14 @@ impl Buffer {
         nonce.copy_from_slice(fresh);
         fresh.fill(0);
         self.used += NONCE;
-        for (byte, count) in nonce[NONCE - 8..]
-            .iter_mut()
-            .zip(time_counter.to_be_bytes())
-        {
+        for (byte, count) in nonce[NONCE - 8..].iter_mut().zip(time_counter.to_be_bytes()) {
             *byte ^= count;
         }
         nonce
     }
 
     fn is_old(&self, now: Instant) -> bool {
-        self.filled_at
-            .is_none_or(|filled| now.saturating_duration_since(filled) > OLDEST)
+        self.filled_at.is_none_or(|filled| now.saturating_duration_since(filled) > OLDEST)
     }
 
     fn fill(&mut self, now: Instant) {
@@ -107,9 +98,7 @@ mod tests {
         let mut buffer = filled(start);
         buffer.draw(start + Duration::from_millis(100), 0);
         assert_eq!(buffer.used, 2 * NONCE);
-        let ahead: [u8; NONCE] = buffer.bytes[2 * NONCE..3 * NONCE]
-            .try_into()
-            .expect("a nonce");
+        let ahead: [u8; NONCE] = buffer.bytes[2 * NONCE..3 * NONCE].try_into().expect("a nonce");
         let drawn = buffer.draw(start + Duration::from_millis(101), 0);
         assert_eq!(buffer.used, NONCE);
         assert_ne!(drawn, ahead);
@@ -132,11 +121,7 @@ mod tests {
         let ahead: [u8; NONCE] = buffer.bytes[NONCE..2 * NONCE].try_into().expect("a nonce");
         let drawn = buffer.draw(now, 0x0102_0304_0506_0708);
         assert_eq!(drawn[..16], ahead[..16]);
-        let mixed: Vec<u8> = drawn[16..]
-            .iter()
-            .zip(&ahead[16..])
-            .map(|(a, b)| a ^ b)
-            .collect();
+        let mixed: Vec<u8> = drawn[16..].iter().zip(&ahead[16..]).map(|(a, b)| a ^ b).collect();
         assert_eq!(mixed, [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 

@@ -87,11 +87,7 @@ const CIPHER_SEALED: &[u8; OVERHEAD + 12] = b"ABCDEFGHIJKLMNOPQRSTUVWX\
 fn cipher_seals() -> bool {
     let mut buffer = [0; OVERHEAD + CIPHER_PLAINTEXT.len()];
     buffer[NONCE..NONCE + CIPHER_PLAINTEXT.len()].copy_from_slice(CIPHER_PLAINTEXT);
-    SealingKey::new(&CIPHER_KEY).seal_with_nonce(
-        b"ABCDEFGHIJKLMNOPQRSTUVWX",
-        &[CIPHER_AAD],
-        &mut buffer,
-    );
+    SealingKey::new(&CIPHER_KEY).seal_with_nonce(b"ABCDEFGHIJKLMNOPQRSTUVWX", &[CIPHER_AAD], &mut buffer);
     buffer == *CIPHER_SEALED
 }
 
@@ -104,13 +100,11 @@ fn cipher_opens() -> bool {
 /// A changed byte of ciphertext, tag and commitment each.
 fn cipher_refuses() -> bool {
     let key = SealingKey::new(&CIPHER_KEY);
-    [NONCE, OVERHEAD - 32, CIPHER_SEALED.len() - 1]
-        .iter()
-        .all(|changed| {
-            let mut sealed = *CIPHER_SEALED;
-            sealed[*changed] ^= 1;
-            key.open_in_place(&[CIPHER_AAD], &mut sealed) == Err(OpenError)
-        })
+    [NONCE, OVERHEAD - 32, CIPHER_SEALED.len() - 1].iter().all(|changed| {
+        let mut sealed = *CIPHER_SEALED;
+        sealed[*changed] ^= 1;
+        key.open_in_place(&[CIPHER_AAD], &mut sealed) == Err(OpenError)
+    })
 }
 
 /// Answer of the reference implementation (libargon2), at a cost that is not noticed.
@@ -157,9 +151,7 @@ fn rsa_oaep() -> bool {
     let mut wrong = *ciphertext;
     wrong[100] ^= 1;
     oaep::PrivateKey::from_pkcs8(key).is_ok_and(|key| {
-        key.decrypt(b"", ciphertext)
-            .is_ok_and(|opened| opened.expose() == [0; 20])
-            && key.decrypt(b"", &wrong).is_err()
+        key.decrypt(b"", ciphertext).is_ok_and(|opened| opened.expose() == [0; 20]) && key.decrypt(b"", &wrong).is_err()
     })
 }
 

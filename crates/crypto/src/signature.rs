@@ -17,8 +17,7 @@ impl SigningKey {
     /// Expands a seed.
     #[must_use]
     pub fn from_seed(seed: &SigningSeed) -> SigningKey {
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose())
-            .expect("every 32 bytes are an Ed25519 seed");
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose()).expect("every 32 bytes are an Ed25519 seed");
         SigningKey(pair)
     }
 
@@ -26,19 +25,14 @@ impl SigningKey {
     #[must_use]
     pub fn public(&self) -> [u8; PUBLIC_KEY] {
         let public = self.0.public_key().as_ref();
-        public
-            .try_into()
-            .expect("an Ed25519 public key has 32 bytes")
+        public.try_into().expect("an Ed25519 public key has 32 bytes")
     }
 
     /// The signature of a message.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> [u8; SIGNATURE] {
         let signature = self.0.sign(message);
-        signature
-            .as_ref()
-            .try_into()
-            .expect("an Ed25519 signature has 64 bytes")
+        signature.as_ref().try_into().expect("an Ed25519 signature has 64 bytes")
     }
 }
 
@@ -51,7 +45,5 @@ impl fmt::Debug for SigningKey {
 /// Whether `signature` is the signature of `message` under `public`.
 #[must_use]
 pub fn verify(public: &[u8; PUBLIC_KEY], message: &[u8], signature: &[u8; SIGNATURE]) -> bool {
-    UnparsedPublicKey::new(&ED25519, public)
-        .verify(message, signature)
-        .is_ok()
+    UnparsedPublicKey::new(&ED25519, public).verify(message, signature).is_ok()
 }

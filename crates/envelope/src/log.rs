@@ -134,14 +134,13 @@ impl LogRecord {
             epoch: self.epoch,
             contradiction,
         })?;
-        let mut encoded = Vec::with_capacity(self.size_hint());
-        body::encode_into(self, &mut encoded);
-        Ok(record::seal(
+        out.reserve(self.size_hint());
+        Ok(record::seal_body(
             sealing,
             store_key_id,
             RecordKey::log(self.epoch),
             Generation::new(self.epoch, Generation::LOG_INDEX),
-            &encoded,
+            self,
             out,
         ))
     }
@@ -336,7 +335,10 @@ impl LoggedChange {
     fn write<W: Write>(&self, encoder: &mut Encoder<W>) -> Result<(), encode::Error<W::Error>> {
         encoder.array(5)?.bytes(&self.key.to_bytes())?;
         encoder.u64(self.old.0)?.u64(self.new.0)?;
-        encoder.bytes(&self.tag)?.bytes(&name_tag_bytes(self.name_tag))?.ok()
+        encoder
+            .bytes(&self.tag)?
+            .bytes(&name_tag_bytes(self.name_tag))?
+            .ok()
     }
 
     fn read(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {

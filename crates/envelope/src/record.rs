@@ -2,14 +2,14 @@
 
 use core::ops::Range;
 
-use strongroom_crypto::{OVERHEAD, SealingKey, labels};
+use strongroom_crypto::{COMMITMENT, NONCE, OVERHEAD, SealingKey, TAG, labels};
 use strongroom_secret::SecretBytes;
 
 use crate::body::{self, Body, BodyError};
 use crate::{Generation, RecordKey, RecordKind};
 
 /// What log and index remember of a record: the 16 bytes of its authentication tag.
-pub type Tag = [u8; 16];
+pub type Tag = [u8; TAG];
 
 /// The clear part of a sealed record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,22 +107,10 @@ pub fn seal(
     body: &[u8],
     out: &mut Vec<u8>,
 ) -> Tag {
-    let head = head_bytes(store_key_id, key.kind, generation);
-    let possible = check_head(key, store_key_id, generation);
-    assert!(
-        possible.is_ok(),
-        "sealing a record that cannot be read: {possible:?}"
-    );
-    out.reserve(HEAD_LENGTH + OVERHEAD + body.len());
-    out.extend_from_slice(&head);
-    sealing.seal_append(
-        &[labels::RECORD.as_bytes(), &key.to_bytes(), &head],
-        body,
-        out,
-    );
-    let mut tag = [0; 16];
-    tag.copy_from_slice(&out[tag_range(out.len())]);
-    tag
+    out.reserve(LEAST_LENGTH + body.len());
+    seal_written(sealing, store_key_id, key, generation, out, |out| {
+        out.extend_from_slice(body);
+    })
 }
 
 /// Reads the header of the record that lies at `key`, and refuses what no program of ours writes there.
@@ -217,7 +205,8 @@ pub fn open_body<T: Body>(
     Ok((header, body?))
 }
 
-/// Seals a body for the place `key` and appends the record to `out`; the encoded body is wiped.
+/// Seals a body for the place `key` and appends the record to `out`. The body is encoded where it is sealed: there is
+/// no other copy of it.
 ///
 /// # Panics
 /// As [`seal`].
@@ -229,15 +218,38 @@ pub fn seal_body<T: Body>(
     body: &T,
     out: &mut Vec<u8>,
 ) -> Tag {
-    let encoded = SecretBytes::from_vec(body::encode(body));
-    seal(
-        sealing,
-        store_key_id,
-        key,
-        generation,
-        encoded.expose(),
-        out,
-    )
+    seal_written(sealing, store_key_id, key, generation, out, |out| {
+        body::encode_into(body, out);
+    })
+}
+
+/// Lets `write` append the body to `out`, and seals it there.
+fn seal_written(
+    sealing: &SealingKey,
+    store_key_id: u32,
+    key: RecordKey,
+    generation: Generation,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>),
+) -> Tag {
+    let possible = check_head(key, store_key_id, generation);
+    assert!(
+        possible.is_ok(),
+        "sealing a record that cannot be read: {possible:?}"
+    );
+    let head = head_bytes(store_key_id, key.kind, generation);
+    out.extend_from_slice(&head);
+    let start = out.len();
+    out.extend_from_slice(&[0; NONCE]);
+    write(out);
+    out.extend_from_slice(&[0; TAG + COMMITMENT]);
+    sealing.seal_in_place(
+        &[labels::RECORD.as_bytes(), &key.to_bytes(), &head],
+        &mut out[start..],
+    );
+    let mut tag = [0; TAG];
+    tag.copy_from_slice(&out[tag_range(out.len())]);
+    tag
 }
 
 /// The clear bytes 0..16 of every record, the protector's included.
@@ -325,7 +337,7 @@ fn check_head(
 }
 
 fn tag_range(length: usize) -> Range<usize> {
-    length - COMMITMENT_LENGTH - 16..length - COMMITMENT_LENGTH
+    length - COMMITMENT - TAG..length - COMMITMENT
 }
 
 /// The length of a sealed record with an empty body.
@@ -334,4 +346,3 @@ pub const LEAST_LENGTH: usize = HEAD_LENGTH + OVERHEAD;
 pub const HEAD_LENGTH: usize = 16;
 pub(crate) const FORMAT: u8 = 1;
 const SUITE: u16 = 0x0001;
-const COMMITMENT_LENGTH: usize = 32;

@@ -109,17 +109,16 @@ impl Page {
     /// # Panics
     /// When the epoch is zero or beyond 48 bits.
     pub fn seal(&self, sealing: &SealingKey, store_key_id: u32, out: &mut Vec<u8>) -> Tag {
-        let mut encoded = Vec::with_capacity(
+        out.reserve(
             256 + self.entries.len() * IndexEntry::LENGTH
                 + self.commits.len() * KeyedCommit::LENGTH,
         );
-        body::encode_into(self, &mut encoded);
-        record::seal(
+        record::seal_body(
             sealing,
             store_key_id,
             self.record_key(),
             Generation::new(self.head.epoch, Generation::SNAPSHOT_INDEX),
-            &encoded,
+            self,
             out,
         )
     }

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use jiff::tz::Offset;
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +31,7 @@ impl Timestamp {
         let digits = digits_of(text.as_bytes()).ok_or(TimestampRefusal)?;
         let [year, month, day, hour, minute, second, milliseconds] = digits;
         let narrow = |value: i16| i8::try_from(value).map_err(|_| TimestampRefusal);
-        let civil = jiff::civil::DateTime::new(
+        let civil = DateTime::new(
             year,
             narrow(month)?,
             narrow(day)?,
@@ -40,18 +41,18 @@ impl Timestamp {
             i32::from(milliseconds) * 1_000_000,
         )
         .map_err(|_| TimestampRefusal)?;
-        let moment = Offset::UTC
-            .to_timestamp(civil)
-            .map_err(|_| TimestampRefusal)?;
-        Ok(Self(moment.as_millisecond()))
+        i64::try_from(civil.duration_since(EPOCH).as_millis())
+            .map(Self)
+            .map_err(|_| TimestampRefusal)
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inside = self.0.clamp(FIRST, LAST);
-        let moment = jiff::Timestamp::from_millisecond(inside).map_err(|_| fmt::Error)?;
-        let civil = Offset::UTC.to_datetime(moment);
+        let civil = EPOCH
+            .checked_add(SignedDuration::from_millis(inside))
+            .expect("a moment of the years 0 to 9999");
         write!(
             formatter,
             "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
@@ -109,7 +110,9 @@ fn digits_of(text: &[u8]) -> Option<[i16; 7]> {
 }
 
 const FORM: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
+/// Without an offset the calendar reaches to the last moment of the year 9999.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 /// 0000-01-01T00:00:00.000Z.
 const FIRST: i64 = -62_167_219_200_000;
-/// 9999-12-30T22:00:00.999Z, the last moment the calendar library takes.
-const LAST: i64 = 253_402_207_200_999;
+/// 9999-12-31T23:59:59.999Z.
+const LAST: i64 = 253_402_300_799_999;

@@ -50,4 +50,5 @@ pub use keeper::Keeper;
 pub use offline::{AcceptError, Acceptance, anchor_accept};
 pub use open::OpenError;
 pub use settings::{Settings, StartReport};
+pub use strongroom_protector::Settings as ProtectorSettings;
 pub use words::{failure_word, refusal_word};

@@ -34,28 +34,13 @@ pub(crate) fn create(
     keys.store(&key).map_err(key_file("writing"))?;
     // Segments without a whole line may be left over from a beginning that was interrupted.
     for number in segment::numbers(&*volume).map_err(folder("listing"))? {
-        volume
-            .remove(&segment::name(number))
-            .map_err(in_segment("removing", number))?;
+        volume.remove(&segment::name(number)).map_err(in_segment("removing", number))?;
     }
-    let file = volume
-        .open(&segment::name(1), Access::Create)
-        .map_err(in_segment("creating", 1))?;
+    let file = volume.open(&segment::name(1), Access::Create).map_err(in_segment("creating", 1))?;
     volume.sync_folder().map_err(folder("syncing"))?;
-    let mut trail = assemble(
-        settings,
-        volume,
-        (1, file),
-        Position::default(),
-        (keys, key),
-        now,
-    )?;
+    let mut trail = assemble(settings, volume, (1, file), Position::default(), (keys, key), now)?;
     trail.fill_line(&own_entry(chain::BEGIN, now));
-    let checkpoint = Checkpoint {
-        number: 0,
-        next_key: key_zero,
-        signature: None,
-    };
+    let checkpoint = Checkpoint { number: 0, next_key: key_zero, signature: None };
     trail.line.checkpoint = Some(checkpoint);
     let line = &trail.line;
     trail.tape.append(|out| audit_line::render(line, out));
@@ -66,11 +51,7 @@ pub(crate) fn create(
 }
 
 /// See [`Trail::open`].
-pub(crate) fn open(
-    settings: TrailSettings,
-    volume: Box<dyn Volume>,
-    now: Timestamp,
-) -> Result<Trail, TrailError> {
+pub(crate) fn open(settings: TrailSettings, volume: Box<dyn Volume>, now: Timestamp) -> Result<Trail, TrailError> {
     let keys = match KeyFile::open(&*volume) {
         Ok(keys) => Some(keys),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
@@ -89,8 +70,7 @@ pub(crate) fn open(
     let key = loaded.into_iter().find(|key| key.number == number);
     let key = key.ok_or(TrailError::KeyLost { number })?;
     // Either the key before, whose checkpoint is durable now, or the key after, whose checkpoint never was written.
-    keys.erase_others(number)
-        .map_err(key_file("erasing a key in"))?;
+    keys.erase_others(number).map_err(key_file("erasing a key in"))?;
     let segment = (tail.newest.0, file);
     let mut trail = assemble(settings, volume, segment, tail.last, (keys, key), now)?;
     trail.last_epoch = tail.last_epoch;
@@ -109,19 +89,14 @@ fn ready(state: CheckpointState) -> Result<u64, TrailError> {
     match state {
         CheckpointState::Ready { number } => Ok(number),
         CheckpointState::KeyLost { number } => Err(TrailError::KeyLost { number }),
-        CheckpointState::Truncated { number, key } => Err(TrailError::Truncated {
-            checkpoint: number,
-            key,
-        }),
+        CheckpointState::Truncated { number, key } => Err(TrailError::Truncated { checkpoint: number, key }),
     }
 }
 
 /// Cuts what is torn and makes what is whole durable.
 fn settle(volume: &dyn Volume, tail: &Tail) -> Result<Box<dyn VolumeFile>, TrailError> {
     for &(number, _) in &tail.blank {
-        volume
-            .remove(&segment::name(number))
-            .map_err(in_segment("removing", number))?;
+        volume.remove(&segment::name(number)).map_err(in_segment("removing", number))?;
     }
     let (newest, whole) = tail.newest;
     let open = |number| {
@@ -140,10 +115,7 @@ fn settle(volume: &dyn Volume, tail: &Tail) -> Result<Box<dyn VolumeFile>, Trail
         }
     }
     let synced = volume.sync_folder();
-    synced.map_err(|source| TrailError::Folder {
-        attempt: "syncing",
-        source,
-    })?;
+    synced.map_err(|source| TrailError::Folder { attempt: "syncing", source })?;
     Ok(file)
 }
 
@@ -177,18 +149,11 @@ fn assemble(
 ) -> Result<Trail, TrailError> {
     let sizes = (settings.segment_bytes, settings.reserve_bytes);
     let tape = Tape::resume(volume, sizes, number, file, last)?;
-    let line = Line {
-        node: settings.node.clone(),
-        ..Line::default()
-    };
+    let line = Line { node: settings.node.clone(), ..Line::default() };
     Ok(Trail {
         settings,
         tape,
-        keys: Keys {
-            file: file_of_keys,
-            current,
-            retiring: None,
-        },
+        keys: Keys { file: file_of_keys, current, retiring: None },
         macs: None,
         line,
         last_epoch: None,
@@ -219,9 +184,5 @@ fn key_file(attempt: &'static str) -> impl Fn(std::io::Error) -> TrailError {
 }
 
 fn in_segment(attempt: &'static str, number: u64) -> impl Fn(std::io::Error) -> TrailError {
-    move |source| TrailError::Segment {
-        attempt,
-        segment: segment::name(number),
-        source,
-    }
+    move |source| TrailError::Segment { attempt, segment: segment::name(number), source }
 }

@@ -63,12 +63,8 @@ pub(crate) enum PowerCut {
     LastOnly,
 }
 
-pub(crate) const POWER_CUTS: [PowerCut; 4] = [
-    PowerCut::DurableOnly,
-    PowerCut::Everything,
-    PowerCut::FirstHalf,
-    PowerCut::LastOnly,
-];
+pub(crate) const POWER_CUTS: [PowerCut; 4] =
+    [PowerCut::DurableOnly, PowerCut::Everything, PowerCut::FirstHalf, PowerCut::LastOnly];
 
 impl MemoryVolume {
     pub(crate) fn set_trouble(&self, trouble: Trouble) {
@@ -86,10 +82,7 @@ impl MemoryVolume {
 
     pub(crate) fn content(&self, name: &str) -> Option<Vec<u8>> {
         let state = self.state();
-        state
-            .entries
-            .get(name)
-            .map(|&file| state.files[file].now.clone())
+        state.entries.get(name).map(|&file| state.files[file].now.clone())
     }
 
     /// The volume as it is after a power cut.
@@ -99,16 +92,9 @@ impl MemoryVolume {
             PowerCut::DurableOnly => &state.durable_entries,
             _ => &state.entries,
         };
-        let mut after = State {
-            entries: entries.clone(),
-            ..State::default()
-        };
+        let mut after = State { entries: entries.clone(), ..State::default() };
         after.durable_entries.clone_from(entries);
-        after.files = state
-            .files
-            .iter()
-            .map(|content| content.after(cut))
-            .collect();
+        after.files = state.files.iter().map(|content| content.after(cut)).collect();
         MemoryVolume(Arc::new(Mutex::new(after)))
     }
 
@@ -121,9 +107,7 @@ impl MemoryVolume {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0
-            .lock()
-            .expect("no test thread panicked with the lock")
+        self.0.lock().expect("no test thread panicked with the lock")
     }
 }
 
@@ -135,11 +119,7 @@ impl Content {
             PowerCut::DurableOnly => {}
             // What a failed sync forgot is still in memory, but no sync will write it.
             PowerCut::Everything => {
-                return Content {
-                    now: self.now.clone(),
-                    durable,
-                    dirty: dirty.clone(),
-                };
+                return Content { now: self.now.clone(), durable, dirty: dirty.clone() };
             }
             PowerCut::FirstHalf => {
                 for (index, change) in dirty.iter().take(dirty.len().div_ceil(2)).enumerate() {
@@ -158,11 +138,7 @@ impl Content {
                 }
             }
         }
-        Content {
-            now: durable.clone(),
-            durable,
-            dirty: Vec::new(),
-        }
+        Content { now: durable.clone(), durable, dirty: Vec::new() }
     }
 }
 
@@ -185,9 +161,7 @@ impl State {
     fn step(&mut self) -> io::Result<bool> {
         self.steps += 1;
         match self.trouble {
-            Trouble::Stop(at) | Trouble::StopHalfWay(at) if self.steps > at => {
-                Err(io::Error::other("stopped"))
-            }
+            Trouble::Stop(at) | Trouble::StopHalfWay(at) if self.steps > at => Err(io::Error::other("stopped")),
             Trouble::StopHalfWay(at) => Ok(self.steps == at),
             Trouble::FailSync(at) => Ok(self.steps == at),
             _ => Ok(false),
@@ -199,15 +173,11 @@ impl State {
             let length = content.now.len() as u64;
             length.max(self.reserved.get(&file).copied().unwrap_or(0))
         };
-        self.entries
-            .values()
-            .map(|file| used((file, &self.files[*file])))
-            .sum()
+        self.entries.values().map(|file| used((file, &self.files[*file]))).sum()
     }
 
     fn free(&self) -> u64 {
-        self.capacity
-            .map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used()))
+        self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used()))
     }
 
     fn change(&mut self, file: usize, change: Change) {
@@ -247,20 +217,13 @@ impl Volume for MemoryVolume {
                 file
             }
         };
-        Ok(Box::new(MemoryFile {
-            volume: self.clone(),
-            file,
-        }))
+        Ok(Box::new(MemoryFile { volume: self.clone(), file }))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.state();
         state.step()?;
-        state
-            .entries
-            .remove(name)
-            .map(|_| ())
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        state.entries.remove(name).map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync_folder(&self) -> io::Result<()> {

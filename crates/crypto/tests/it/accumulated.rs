@@ -13,9 +13,7 @@ fn ten_thousand_rounds() {
     assert_eq!(rounds, 10_000);
     let mut source = Shake128::default().finalize_xof();
     let mut sink = Shake128::default();
-    accumulate(rounds, &mut |bytes| source.read(bytes), &mut |bytes| {
-        sink.update(bytes)
-    });
+    accumulate(rounds, &mut |bytes| source.read(bytes), &mut |bytes| sink.update(bytes));
     let mut digest = [0; 32];
     sink.finalize_xof().read(&mut digest);
     assert_eq!(hex::encode(&digest), published);

@@ -29,10 +29,7 @@ fn open(key: &SealingKey, aad: &[&[u8]], sealed: &[u8]) -> Result<Vec<u8>, OpenE
         }
         (Err(OpenError), Err(OpenError)) => {
             assert_eq!(appended.expose(), b"before");
-            assert!(
-                buffer.iter().all(|byte| *byte == 0),
-                "the buffer was not wiped"
-            );
+            assert!(buffer.iter().all(|byte| *byte == 0), "the buffer was not wiped");
             Err(OpenError)
         }
         (append, in_place) => panic!("{append:?} differs from {in_place:?}"),
@@ -43,10 +40,7 @@ fn open(key: &SealingKey, aad: &[&[u8]], sealed: &[u8]) -> Result<Vec<u8>, OpenE
 fn what_was_sealed_opens() {
     assert_eq!(OVERHEAD, NONCE + TAG + COMMITMENT);
     assert_eq!(sealed().len(), PLAINTEXT.len() + 72);
-    assert_eq!(
-        open(&SealingKey::new(&KEY), AAD, &sealed()).unwrap(),
-        PLAINTEXT
-    );
+    assert_eq!(open(&SealingKey::new(&KEY), AAD, &sealed()).unwrap(), PLAINTEXT);
 }
 
 #[test]
@@ -57,11 +51,7 @@ fn each_flipped_bit_is_refused() {
         for bit in 0..8 {
             let mut changed = whole.clone();
             changed[position] ^= 1 << bit;
-            assert_eq!(
-                open(&key, AAD, &changed),
-                Err(OpenError),
-                "byte {position}, bit {bit}"
-            );
+            assert_eq!(open(&key, AAD, &changed), Err(OpenError), "byte {position}, bit {bit}");
         }
     }
 }
@@ -71,21 +61,10 @@ fn each_other_length_is_refused() {
     let key = SealingKey::new(&KEY);
     let whole = sealed();
     for length in 0..whole.len() {
-        assert_eq!(
-            open(&key, AAD, &whole[..length]),
-            Err(OpenError),
-            "first {length} bytes"
-        );
-        assert_eq!(
-            open(&key, AAD, &whole[length + 1..]),
-            Err(OpenError),
-            "without {length} bytes"
-        );
+        assert_eq!(open(&key, AAD, &whole[..length]), Err(OpenError), "first {length} bytes");
+        assert_eq!(open(&key, AAD, &whole[length + 1..]), Err(OpenError), "without {length} bytes");
     }
-    assert_eq!(
-        open(&key, AAD, &[&whole[..], &[0]].concat()),
-        Err(OpenError)
-    );
+    assert_eq!(open(&key, AAD, &[&whole[..], &[0]].concat()), Err(OpenError));
     assert_eq!(open(&key, AAD, &[0; 4096]), Err(OpenError));
 }
 
@@ -104,13 +83,8 @@ fn each_flipped_bit_of_the_key_is_refused() {
 #[test]
 fn other_associated_data_is_refused() {
     let key = SealingKey::new(&KEY);
-    let others: [&[&[u8]]; 5] = [
-        &[],
-        &[b"label"],
-        &[b"place", b"label"],
-        &[b"label", b"placf"],
-        &[b"label", b"place", b"\0"],
-    ];
+    let others: [&[&[u8]]; 5] =
+        [&[], &[b"label"], &[b"place", b"label"], &[b"label", b"placf"], &[b"label", b"place", b"\0"]];
     for other in others {
         assert_eq!(open(&key, other, &sealed()), Err(OpenError), "{other:?}");
     }
@@ -145,10 +119,7 @@ fn sealing_appends_and_leaves_what_was_there() {
     let mut out = b"header".to_vec();
     SealingKey::new(&KEY).seal_append(AAD, PLAINTEXT, &mut out);
     assert_eq!(&out[..6], b"header");
-    assert_eq!(
-        open(&SealingKey::new(&KEY), AAD, &out[6..]).unwrap(),
-        PLAINTEXT
-    );
+    assert_eq!(open(&SealingKey::new(&KEY), AAD, &out[6..]).unwrap(), PLAINTEXT);
 }
 
 #[test]

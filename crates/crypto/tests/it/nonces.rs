@@ -7,13 +7,8 @@ use strongroom_crypto::{NONCE, SealingKey};
 fn a_million_nonces_are_unique() {
     let key = SealingKey::new(&[1; 32]);
     let mut nonces: Vec<[u8; NONCE]> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| draw(&key, 1 << 18)))
-            .collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap())
-            .collect()
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| draw(&key, 1 << 18))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(nonces.len(), 1 << 20);
     nonces.sort_unstable();
@@ -24,15 +19,9 @@ fn a_million_nonces_are_unique() {
 fn each_bit_of_a_nonce_is_set_about_half_the_time() {
     let nonces = draw(&SealingKey::new(&[1; 32]), 10_000);
     for bit in 0..8 * NONCE {
-        let set = nonces
-            .iter()
-            .filter(|nonce| nonce[bit / 8] >> (bit % 8) & 1 == 1)
-            .count();
+        let set = nonces.iter().filter(|nonce| nonce[bit / 8] >> (bit % 8) & 1 == 1).count();
         // Eight standard deviations: once in 10^15 runs by chance.
-        assert!(
-            (4_600..=5_400).contains(&set),
-            "bit {bit} is set {set} times in 10,000"
-        );
+        assert!((4_600..=5_400).contains(&set), "bit {bit} is set {set} times in 10,000");
     }
 }
 

@@ -40,15 +40,9 @@ fn what_the_public_key_encrypts_the_private_key_decrypts() {
     let ciphertext = public.encrypt(b"label", b"a key").unwrap();
     assert_eq!(ciphertext.len(), 384);
     assert_ne!(public.encrypt(b"label", b"a key").unwrap(), ciphertext);
-    assert_eq!(
-        private.decrypt(b"label", &ciphertext).unwrap().expose(),
-        b"a key"
-    );
+    assert_eq!(private.decrypt(b"label", &ciphertext).unwrap().expose(), b"a key");
     assert_eq!(private.decrypt(b"", &ciphertext).unwrap_err(), DecryptError);
-    assert_eq!(
-        private.decrypt(b"label", &ciphertext[1..]).unwrap_err(),
-        DecryptError
-    );
+    assert_eq!(private.decrypt(b"label", &ciphertext[1..]).unwrap_err(), DecryptError);
 }
 
 #[test]
@@ -60,22 +54,13 @@ fn a_plaintext_that_is_too_long_is_refused() {
     let ciphertext = public.encrypt(b"", &longest).unwrap();
     assert_eq!(private.decrypt(b"", &ciphertext).unwrap().expose(), longest);
     let refused = public.encrypt(b"", &vec![7; most + 1]).unwrap_err();
-    assert_eq!(
-        refused,
-        EncryptError {
-            found: most + 1,
-            most
-        }
-    );
+    assert_eq!(refused, EncryptError { found: most + 1, most });
 }
 
 #[test]
 fn what_is_no_key_of_the_accepted_length_is_refused() {
     assert_eq!(PublicKey::from_spki(b"").unwrap_err(), KeyError::Invalid);
-    assert_eq!(
-        PrivateKey::from_pkcs8(&[0x30; 100]).unwrap_err(),
-        KeyError::Invalid
-    );
+    assert_eq!(PrivateKey::from_pkcs8(&[0x30; 100]).unwrap_err(), KeyError::Invalid);
     let short = TestSet::load(TestName::Rsa2048Sha256Mgf1Sha256).unwrap();
     let key = &short.test_groups[0].key;
     let refused = PublicKey::from_spki(&spki_of(&key.n, &key.e)).unwrap_err();

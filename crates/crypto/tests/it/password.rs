@@ -11,19 +11,11 @@ const PASSPHRASE: &[u8] = b"four plain words here";
 const SALT: &[u8; 16] = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 fn argon2id(memory_kib: u32, passes: u32, lanes: u32) -> Parameters {
-    Parameters {
-        algorithm: Algorithm::Argon2id {
-            memory_kib,
-            passes,
-            lanes,
-        },
-    }
+    Parameters { algorithm: Algorithm::Argon2id { memory_kib, passes, lanes } }
 }
 
 fn pbkdf2(iterations: u32) -> Parameters {
-    Parameters {
-        algorithm: Algorithm::Pbkdf2HmacSha256 { iterations },
-    }
+    Parameters { algorithm: Algorithm::Pbkdf2HmacSha256 { iterations } }
 }
 
 #[track_caller]
@@ -38,10 +30,7 @@ fn check(parameters: Parameters, answer: &str) {
 #[test]
 fn the_default_is_256_mib_three_passes_four_lanes() {
     assert_eq!(Parameters::default(), argon2id(256 * 1024, 3, 4));
-    check(
-        Parameters::default(),
-        "a292256ae3626da2d361afb859cb0f47500ae67dce449904096de95543549d1f",
-    );
+    check(Parameters::default(), "a292256ae3626da2d361afb859cb0f47500ae67dce449904096de95543549d1f");
 }
 
 #[test]
@@ -63,10 +52,7 @@ fn an_empty_passphrase_and_a_long_salt_derive() {
 
 #[test]
 fn the_floor_of_pbkdf2_works() {
-    check(
-        pbkdf2(FLOOR.iterations),
-        "ecd64923115c3ba2ace5adbc1feeed84761e2e38a4e76cd9efc2592f6fd70fe4",
-    );
+    check(pbkdf2(FLOOR.iterations), "ecd64923115c3ba2ace5adbc1feeed84761e2e38a4e76cd9efc2592f6fd70fe4");
 }
 
 #[test]
@@ -96,18 +82,11 @@ fn costs_outside_of_the_range_are_refused_at_once() {
     }
     for length in [0, 15, 33, 1000] {
         let refused = derive(PASSPHRASE, &vec![0; length], &Parameters::default());
-        assert!(
-            matches!(refused, Err(PasswordError::OutOfRange { .. })),
-            "salt of {length}"
-        );
+        assert!(matches!(refused, Err(PasswordError::OutOfRange { .. })), "salt of {length}");
     }
     let refused = derive(&vec![b'a'; (1 << 20) + 1], SALT, &Parameters::default());
     assert!(matches!(refused, Err(PasswordError::OutOfRange { .. })));
-    assert!(
-        started.elapsed() < Duration::from_millis(50),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_millis(50), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -126,13 +105,8 @@ fn both_ends_of_the_range_are_accepted() {
 fn more_callers_than_turns_all_get_their_key() {
     let parameters = argon2id(FLOOR.memory_kib, 1, 1);
     let keys: Vec<_> = std::thread::scope(|scope| {
-        let callers: Vec<_> = (0..5)
-            .map(|_| scope.spawn(|| derive(PASSPHRASE, SALT, &parameters).unwrap()))
-            .collect();
-        callers
-            .into_iter()
-            .map(|caller| caller.join().unwrap())
-            .collect()
+        let callers: Vec<_> = (0..5).map(|_| scope.spawn(|| derive(PASSPHRASE, SALT, &parameters).unwrap())).collect();
+        callers.into_iter().map(|caller| caller.join().unwrap()).collect()
     });
     assert!(keys.iter().all(|key| key.same_as(&keys[0])));
 }

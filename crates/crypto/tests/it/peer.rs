@@ -10,29 +10,25 @@ use crate::{hex, vectors};
 
 #[test]
 fn ten_thousand_values_open_on_the_other_side() {
-    let mut peer = Peer::start();
-    for number in 0..10_000 {
-        let value = Sample::draw(number);
-        let sealing = SealingKey::new(&value.key);
-
+    let values: Vec<Sample> = (0..10_000).map(Sample::draw).collect();
+    let mut requests = Vec::new();
+    for value in &values {
         let mut ours = Vec::new();
-        sealing.seal_append(&[&value.aad], &value.plaintext, &mut ours);
-        let opened = peer.ask(&value.request("open", "sealed", &ours));
-        assert_eq!(
-            opened["plaintext"],
-            hex::encode(&value.plaintext),
-            "{value:?} gave {opened}"
-        );
-
-        let made = peer.ask(&value.request("seal", "plaintext", &value.plaintext));
+        SealingKey::new(&value.key).seal_append(&[&value.aad], &value.plaintext, &mut ours);
+        requests.push(value.request("open", "sealed", &ours));
+        requests.push(value.request("seal", "plaintext", &value.plaintext));
+    }
+    let answers = Peer::start().ask_all(&requests);
+    assert_eq!(answers.len(), 20_000);
+    for (value, answers) in values.iter().zip(answers.chunks(2)) {
+        let [opened, made] = answers else { panic!("two answers for each value") };
+        assert_eq!(opened["id"], value.number);
+        assert_eq!(opened["plaintext"], hex::encode(&value.plaintext), "{value:?}: {opened}");
         let theirs = hex::decode(made["sealed"].as_str().unwrap());
         let mut out = SecretBytes::new();
-        assert_eq!(
-            sealing.open_append(&[&value.aad], &theirs, &mut out),
-            Ok(()),
-            "{value:?}"
-        );
-        assert_eq!(out.expose(), value.plaintext, "{value:?}");
+        let ours = SealingKey::new(&value.key).open_append(&[&value.aad], &theirs, &mut out);
+        assert_eq!(ours, Ok(()), "{value:?}: {made}");
+        assert_eq!(out.expose(), value.plaintext, "{value:?}: {made}");
     }
 }
 
@@ -49,12 +45,7 @@ impl Sample {
     fn draw(number: u32) -> Sample {
         let mut key = [0; 32];
         random::fill(&mut key);
-        Sample {
-            number,
-            key,
-            aad: random_bytes(),
-            plaintext: random_bytes(),
-        }
+        Sample { number, key, aad: random_bytes(), plaintext: random_bytes() }
     }
 
     fn request(&self, command: &str, field: &str, bytes: &[u8]) -> serde_json::Value {
@@ -90,19 +81,11 @@ fn the_peer_refuses_what_we_refuse() {
     for position in 0..sealed.len() {
         let mut changed = sealed.clone();
         changed[position] ^= 1;
-        assert_eq!(
-            peer.ask(&open(b"place", &changed))["refused"],
-            true,
-            "byte {position}"
-        );
+        assert_eq!(peer.ask(&open(b"place", &changed))["refused"], true, "byte {position}");
     }
     assert_eq!(peer.ask(&json!({"command": "open"}))["refused"], false);
     assert_eq!(peer.ask(&json!("no object"))["refused"], false);
-    assert_eq!(
-        peer.ask(&open(b"place", &sealed))["ok"],
-        true,
-        "it goes on after a wrong request"
-    );
+    assert_eq!(peer.ask(&open(b"place", &sealed))["ok"], true, "it goes on after a wrong request");
 }
 
 #[test]
@@ -120,11 +103,7 @@ fn the_peer_derives_and_authenticates_alike() {
         let theirs = peer.ask(&json!({
             "command": "mac", "key": hex::encode(&secret), "message": hex::encode(&context),
         }));
-        assert_eq!(
-            theirs["mac"],
-            hex::encode(&mac::hmac_sha256(&secret, &[&context])),
-            "{label}"
-        );
+        assert_eq!(theirs["mac"], hex::encode(&mac::hmac_sha256(&secret, &[&context])), "{label}");
     }
 }
 
@@ -132,9 +111,5 @@ fn the_peer_derives_and_authenticates_alike() {
 fn the_peer_agrees_with_the_vector_files() {
     let files = vectors::NAMES.map(|name| repository().join(format!("vectors/cipher/{name}.json")));
     let checked = command().arg("vectors").args(files).output().unwrap();
-    assert!(
-        checked.status.success(),
-        "{}",
-        String::from_utf8_lossy(&checked.stderr)
-    );
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }

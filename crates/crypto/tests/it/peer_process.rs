@@ -29,12 +29,27 @@ impl Peer {
 
     /// Sends one request and waits for its answer.
     pub fn ask(&mut self, request: &Value) -> Value {
-        let requests = self.requests.as_mut().unwrap();
-        writeln!(requests, "{request}").unwrap();
-        requests.flush().unwrap();
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|_| panic!("{request} got {line:?}"))
+        self.ask_all(std::slice::from_ref(request)).remove(0)
+    }
+
+    /// Sends all requests while it reads the answers, which come in the same order.
+    pub fn ask_all(&mut self, requests: &[Value]) -> Vec<Value> {
+        let Peer { requests: input, answers, .. } = self;
+        let input = input.as_mut().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for request in requests {
+                    writeln!(input, "{request}").unwrap();
+                }
+                input.flush().unwrap();
+            });
+            let mut answer = |request: &Value| {
+                let mut line = String::new();
+                answers.read_line(&mut line).unwrap();
+                serde_json::from_str(&line).unwrap_or_else(|_| panic!("{request} got {line:?}"))
+            };
+            requests.iter().map(&mut answer).collect()
+        })
     }
 }
 
@@ -42,19 +57,14 @@ impl Drop for Peer {
     fn drop(&mut self) {
         drop(self.requests.take());
         let ended = self.child.wait();
-        assert!(
-            std::thread::panicking() || ended.unwrap().success(),
-            "the peer failed"
-        );
+        assert!(std::thread::panicking() || ended.unwrap().success(), "the peer failed");
     }
 }
 
 /// `python3 tests/peer/peer.py`, to be given arguments.
 pub fn command() -> Command {
     let mut command = Command::new(interpreter());
-    command
-        .arg(repository().join("tests/peer/peer.py"))
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command.arg(repository().join("tests/peer/peer.py")).env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }
 
@@ -67,9 +77,7 @@ fn interpreter() -> &'static str {
     ["/usr/bin/python3", "python3"]
         .into_iter()
         .find(|python| {
-            let tried = Command::new(python)
-                .args(["-c", "import cryptography"])
-                .output();
+            let tried = Command::new(python).args(["-c", "import cryptography"]).output();
             tried.is_ok_and(|output| output.status.success())
         })
         .expect(

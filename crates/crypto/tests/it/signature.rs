@@ -28,22 +28,14 @@ fn answers_of_rfc_8032() {
         let message = hex::decode(message);
         assert_eq!(hex::encode(&key.public()), public);
         assert_eq!(hex::encode(&key.sign(&message)), signature);
-        assert!(verify(
-            &hex::array(public),
-            &message,
-            &hex::array(signature)
-        ));
+        assert!(verify(&hex::array(public), &message, &hex::array(signature)));
     }
 }
 
 #[test]
 fn changes_are_refused() {
     let [_, public, message, signature] = TESTS[1];
-    let (public, message, signature) = (
-        hex::array(public),
-        hex::decode(message),
-        hex::array::<64>(signature),
-    );
+    let (public, message, signature) = (hex::array(public), hex::decode(message), hex::array::<64>(signature));
     for position in 0..signature.len() {
         let mut changed = signature;
         changed[position] ^= 1;

@@ -40,11 +40,7 @@ fn load(outcome: &str) -> Vectors {
 fn open(case: &Case) -> Result<Vec<u8>, OpenError> {
     let mut out = SecretBytes::new();
     SealingKey::new(&hex::array(&case.key))
-        .open_append(
-            &[&hex::decode(&case.aad)],
-            &hex::decode(&case.sealed),
-            &mut out,
-        )
+        .open_append(&[&hex::decode(&case.aad)], &hex::decode(&case.sealed), &mut out)
         .map(|()| out.expose().to_vec())
 }
 
@@ -57,12 +53,7 @@ fn what_opens() {
         assert_eq!(open(case).as_ref(), Ok(&plaintext), "{}", case.name);
         let sealed = hex::decode(&case.sealed);
         let nonce: &[u8; NONCE] = sealed.first_chunk().unwrap();
-        let again = seal_with_nonce(
-            &hex::array(&case.key),
-            nonce,
-            &hex::decode(&case.aad),
-            &plaintext,
-        );
+        let again = seal_with_nonce(&hex::array(&case.key), nonce, &hex::decode(&case.aad), &plaintext);
         assert_eq!(again, sealed, "{}", case.name);
     }
 }

@@ -7,7 +7,9 @@ use strongroom_envelope::body::{self, Body, BodyError};
 use strongroom_envelope::{Generation, Id, RecordKey, RecordKind, Timestamp};
 use strongroom_secret::SecretBytes;
 
-use super::{Change, Commit, Done, IdsRequest, KeyChoice, KeyHandle, Need, PageRequest, Refusal, Stop};
+use super::{
+    Change, Commit, Done, IdsRequest, KeyChoice, KeyHandle, Need, PageRequest, Refusal, Stop,
+};
 use crate::name::Name;
 use crate::policy::{Action, Decision, Object, Principal, decide};
 
@@ -45,7 +47,11 @@ struct RecordAnswer {
 impl Answers {
     /// Answers [`Need::Record`]; a refusal when the record cannot be served.
     pub fn record(&mut self, key: RecordKey, answer: Result<Option<Opened>, Refusal>) {
-        self.records.push(RecordAnswer { key, answer, decoded: OnceLock::new() });
+        self.records.push(RecordAnswer {
+            key,
+            answer,
+            decoded: OnceLock::new(),
+        });
     }
     /// Answers [`Need::Name`].
     pub fn name(&mut self, kind: RecordKind, name: Name, id: Option<Id>) {
@@ -79,25 +85,38 @@ impl Answers {
 impl RecordAnswer {
     fn expectation(&self) -> Option<(RecordKey, Generation)> {
         let opened = self.answer.as_ref().ok()?;
-        Some((self.key, opened.as_ref().map_or(Generation::NONE, |opened| opened.generation)))
+        Some((
+            self.key,
+            opened
+                .as_ref()
+                .map_or(Generation::NONE, |opened| opened.generation),
+        ))
     }
 
     fn body<T: Stored>(&self) -> Result<Option<&T>, Refusal> {
-        let Some(opened) = self.answer.as_ref().map_err(Clone::clone)? else { return Ok(None) };
+        let Some(opened) = self.answer.as_ref().map_err(Clone::clone)? else {
+            return Ok(None);
+        };
         if self.decoded.get().is_none() {
-            let decoded: T = body::decode_strict(opened.body.expose()).map_err(|error| self.unusable(error))?;
+            let decoded: T =
+                body::decode_strict(opened.body.expose()).map_err(|error| self.unusable(error))?;
             // Another thread cannot have been faster: answers belong to one run of one rule.
             let _ = self.decoded.set(Box::new(decoded));
         }
         let decoded = self.decoded.get().and_then(|body| body.downcast_ref());
-        Ok(Some(decoded.expect("a rule reads a record as one type of body")))
+        Ok(Some(
+            decoded.expect("a rule reads a record as one type of body"),
+        ))
     }
 
     fn unusable(&self, error: BodyError) -> Refusal {
         let target = self.key.id.to_string();
         match error {
             BodyError::Newer { .. } => Refusal::WrittenByNewer { target },
-            BodyError::Malformed => Refusal::Quarantined { target, finding: "unreadable" },
+            BodyError::Malformed => Refusal::Quarantined {
+                target,
+                finding: "unreadable",
+            },
         }
     }
 }
@@ -122,9 +141,11 @@ impl Trace {
     /// For what is done without a rule.
     #[must_use]
     pub fn of(target: impl Into<String>) -> Self {
-        Self { target: target.into(), ..Self::default() }
+        Self {
+            target: target.into(),
+            ..Self::default()
+        }
     }
-
 
     /// Whether the rule asked for permission.
     pub fn permitted(&self) -> bool {
@@ -149,7 +170,12 @@ pub struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     /// For the shell, once per run of a rule.
-    pub fn new(now: Timestamp, principal: &'a Principal, answers: &'a Answers, randomness: &'a mut dyn Randomness) -> Self {
+    pub fn new(
+        now: Timestamp,
+        principal: &'a Principal,
+        answers: &'a Answers,
+        randomness: &'a mut dyn Randomness,
+    ) -> Self {
         Self {
             now,
             principal,
@@ -236,16 +262,28 @@ impl<'a> Facts<'a> {
                 None => missing.push(Need::Record(key)),
             }
         }
-        if missing.is_empty() { Ok(()) } else { Err(Stop::Need(missing)) }
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(Stop::Need(missing))
+        }
     }
 
     /// The id that `name` stands for. The answer becomes a precondition of the commit.
     pub fn name(&mut self, kind: RecordKind, name: &Name) -> Result<Option<Id>, Stop> {
-        let found = self.answers.names.iter().find(|(asked_kind, asked, _)| *asked_kind == kind && asked == name);
+        let found = self
+            .answers
+            .names
+            .iter()
+            .find(|(asked_kind, asked, _)| *asked_kind == kind && asked == name);
         let Some((_, _, id)) = found else {
             return Err(Stop::Need(vec![Need::Name(kind, name.clone())]));
         };
-        if !self.name_expects.iter().any(|(expected_kind, expected, _)| *expected_kind == kind && expected == name) {
+        if !self
+            .name_expects
+            .iter()
+            .any(|(expected_kind, expected, _)| *expected_kind == kind && expected == name)
+        {
             self.name_expects.push((kind, name.clone(), *id));
         }
         Ok(*id)
@@ -281,10 +319,25 @@ impl<'a> Facts<'a> {
 
     /// Ends a rule that changes something: the preconditions are what the rule was told.
     pub fn commit<R>(&mut self, reply: R, changes: Vec<Change>) -> Done<R> {
-        let told = self.answers.records.iter().zip(&self.told).filter(|(_, told)| **told);
-        let expects = told.filter_map(|(answer, _)| answer.expectation()).collect();
+        let told = self
+            .answers
+            .records
+            .iter()
+            .zip(&self.told)
+            .filter(|(_, told)| **told);
+        let expects = told
+            .filter_map(|(answer, _)| answer.expectation())
+            .collect();
         let names = std::mem::take(&mut self.name_expects);
-        Done { reply, commit: Commit { changes, expects, names, witnessed: false } }
+        Done {
+            reply,
+            commit: Commit {
+                changes,
+                expects,
+                names,
+                witnessed: false,
+            },
+        }
     }
 
     /// As [`Facts::commit`], for a commit that takes a right away or creates a key.

@@ -26,26 +26,39 @@ pub(super) fn find<'a>(
 }
 
 /// The secret, or the refusal of a missing one.
-pub(super) fn existing<'a>(facts: &mut Facts<'a>, action: Action, selector: &Selector) -> Result<Found<'a>, Stop> {
+pub(super) fn existing<'a>(
+    facts: &mut Facts<'a>,
+    action: Action,
+    selector: &Selector,
+) -> Result<Found<'a>, Stop> {
     find(facts, action, selector)?.ok_or_else(|| missing(selector).into())
 }
 
 /// The secret, or the refusal of a missing or deleted one.
-pub(super) fn live<'a>(facts: &mut Facts<'a>, action: Action, selector: &Selector) -> Result<Found<'a>, Stop> {
+pub(super) fn live<'a>(
+    facts: &mut Facts<'a>,
+    action: Action,
+    selector: &Selector,
+) -> Result<Found<'a>, Stop> {
     let found = existing(facts, action, selector)?;
     found.refuse_deleted(selector)?;
     Ok(found)
 }
 
 pub(super) fn missing(selector: &Selector) -> Refusal {
-    Refusal::NotFound { what: "secret", target: selector.to_string() }
+    Refusal::NotFound {
+        what: "secret",
+        target: selector.to_string(),
+    }
 }
 
 impl Found<'_> {
     /// Refuses when the secret is deleted.
     pub fn refuse_deleted(&self, selector: &Selector) -> Result<(), Refusal> {
         match self.head.deleted_at {
-            Some(_) => Err(Refusal::Deleted { target: selector.to_string() }),
+            Some(_) => Err(Refusal::Deleted {
+                target: selector.to_string(),
+            }),
             None => Ok(()),
         }
     }
@@ -54,15 +67,23 @@ impl Found<'_> {
     pub fn refuse_other_version(&self, expected: Option<u32>) -> Result<(), Refusal> {
         let found = self.head.current;
         match expected {
-            Some(expected) if expected != found => Err(Refusal::VersionConflict { expected, found }),
+            Some(expected) if expected != found => {
+                Err(Refusal::VersionConflict { expected, found })
+            }
             _ => Ok(()),
         }
     }
 }
 
-fn by_name<'a>(facts: &mut Facts<'a>, action: Action, name: &Name) -> Result<Option<Found<'a>>, Stop> {
+fn by_name<'a>(
+    facts: &mut Facts<'a>,
+    action: Action,
+    name: &Name,
+) -> Result<Option<Found<'a>>, Stop> {
     facts.permit(action, Object::Name(name.as_str()))?;
-    let Some(id) = facts.name(SecretBody::KIND, name)? else { return Ok(None) };
+    let Some(id) = facts.name(SecretBody::KIND, name)? else {
+        return Ok(None);
+    };
     match facts.record::<SecretBody>(SecretBody::record_key(id))? {
         Some(head) if head.name == *name => Ok(Some(Found { id, head })),
         // Renamed or destroyed since the name was looked up.
@@ -74,7 +95,9 @@ fn by_name<'a>(facts: &mut Facts<'a>, action: Action, name: &Name) -> Result<Opt
 /// that name is answered as if nothing were there.
 fn by_id<'a>(facts: &mut Facts<'a>, action: Action, id: Id) -> Result<Option<Found<'a>>, Stop> {
     facts.permit(action, Object::Id(id))?;
-    let Some(head) = facts.record::<SecretBody>(SecretBody::record_key(id))? else { return Ok(None) };
+    let Some(head) = facts.record::<SecretBody>(SecretBody::record_key(id))? else {
+        return Ok(None);
+    };
     match facts.permit(action, Object::Name(head.name.as_str())) {
         Ok(()) => Ok(Some(Found { id, head })),
         Err(Stop::Refused(Refusal::Denied { .. })) => Ok(None),

@@ -7,6 +7,7 @@ mod keys;
 mod names;
 mod policy;
 mod secret_change;
+mod secret_end;
 mod secret_list;
 mod secret_race;
 mod secret_read;

@@ -93,7 +93,11 @@ fn every_byte_of_a_line_has_one_meaning() {
     ] {
         let whole = named(name).text("line").as_bytes().to_vec();
         for at in 0..whole.len() {
-            for byte in 0..=255u8 {
+            for byte in TELLING
+                .iter()
+                .copied()
+                .chain([whole[at] ^ 1, whole[at] ^ 0x20])
+            {
                 let mut changed = whole.clone();
                 changed[at] = byte;
                 if let Ok(line) = parse(&changed) {
@@ -105,6 +109,9 @@ fn every_byte_of_a_line_has_one_meaning() {
         assert!(parse(&[&whole[..], b" "].concat()).is_err());
     }
 }
+
+/// Bytes that mean something in JSON, digits, the edges of what is printable, and beyond.
+const TELLING: &[u8] = b"\0\n\r \"\\/,:{}[]0158aAuUeE+-.\x1f~\x7f\x80\xc3\xff";
 
 #[test]
 fn no_text_leaves_its_field() {
@@ -191,7 +198,7 @@ fn moments_are_written_as_rfc_3339_says() {
         assert_eq!(Timestamp(ms).rfc3339(), text);
         assert_eq!(Timestamp::parse(text), Ok(Timestamp(ms)));
     }
-    assert_eq!(Timestamp(i64::MAX).rfc3339(), "9999-12-30T22:00:00.999Z");
+    assert_eq!(Timestamp(i64::MAX).rfc3339(), "9999-12-31T23:59:59.999Z");
     assert_eq!(Timestamp(i64::MIN).rfc3339(), "0000-01-01T00:00:00.000Z");
     for text in [
         "2025-02-29T00:00:00.000Z",
@@ -203,7 +210,6 @@ fn moments_are_written_as_rfc_3339_says() {
         "2025-01-01T00:00:00Z",
         "2025-01-01T00:00:00.000+00:00",
         "+025-01-01T00:00:00.000Z",
-        "9999-12-31T23:59:59.999Z",
         "",
     ] {
         assert!(Timestamp::parse(text).is_err(), "{text}");

@@ -97,8 +97,8 @@ fn mutated(seed: &[u8], seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
         let at = random.below(data.len());
         let end = at + random.below(data.len() - at);
         match random.below(7) {
-            0 if !data.is_empty() => data[at] ^= 1 << random.below(7),
-            1 if !data.is_empty() => data[at] = random.next() as u8,
+            0 if at < data.len() => data[at] ^= 1 << random.below(7),
+            1 if at < data.len() => data[at] = random.next() as u8,
             2 => drop(data.drain(at..end)),
             3 => data.extend_from_within(at..end),
             4 => {
@@ -135,7 +135,7 @@ impl Random {
     }
 }
 
-const MUTATIONS_PER_SEED: usize = 400;
+const MUTATIONS_PER_SEED: usize = 200;
 const INTERESTING: [u8; 10] = [0, 1, 0x18, 0x1b, 0x5f, 0x7f, 0x9f, 0xbf, 0xf6, 0xff];
 const ABSURD: [&[u8]; 4] = [
     &[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],

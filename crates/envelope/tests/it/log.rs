@@ -225,14 +225,24 @@ fn what_could_not_be_read_is_not_sealed() {
         !seal(&|log| {
             log.changes[3].old = Generation::new(4, 0);
             log.changes[3].new = Generation::NONE;
+            log.changes[3].name_tag = None;
         }),
         "a deletion with a tag"
+    );
+    assert!(
+        !seal(&|log| {
+            log.changes[3].old = Generation::new(4, 0);
+            log.changes[3].new = Generation::NONE;
+            log.changes[3].tag = [0; 16];
+        }),
+        "a deletion with a name tag"
     );
     assert!(
         seal(&|log| {
             log.changes[3].old = Generation::new(5, 1);
             log.changes[3].new = Generation::NONE;
             log.changes[3].tag = [0; 16];
+            log.changes[3].name_tag = None;
         }),
         "written and deleted in one batch"
     );

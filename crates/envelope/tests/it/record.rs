@@ -1,5 +1,7 @@
 //! Sealed records open at their place, under their key and header, unchanged; nothing else does.
 
+use std::sync::LazyLock;
+
 use strongroom_crypto::SealingKey;
 use strongroom_envelope::record::{self, ParseRefusal, RecordError};
 use strongroom_envelope::{Generation, Id, RecordKey, RecordKind};
@@ -89,7 +91,7 @@ fn one_of_each() -> Vec<(RecordKey, Vec<u8>)> {
             let store_key_id = if kind == RecordKind::Keyring { 0 } else { 77 };
             let mut sealed = Vec::new();
             record::seal(
-                &sealing,
+                sealing,
                 store_key_id,
                 key,
                 generation,
@@ -101,14 +103,15 @@ fn one_of_each() -> Vec<(RecordKey, Vec<u8>)> {
         .collect()
 }
 
-fn sealing() -> SealingKey {
-    SealingKey::new(&[0x42; 32])
+fn sealing() -> &'static SealingKey {
+    static SEALING: LazyLock<SealingKey> = LazyLock::new(|| SealingKey::new(&[0x42; 32]));
+    &SEALING
 }
 
 fn opens(key: RecordKey, sealed: &[u8]) -> bool {
     let mut out = SecretBytes::new();
-    let opened = record::open(&sealing(), key, sealed, &mut out);
-    let verified = record::verify(&sealing(), key, sealed, &mut SecretBytes::new());
+    let opened = record::open(sealing(), key, sealed, &mut out);
+    let verified = record::verify(sealing(), key, sealed, &mut SecretBytes::new());
     assert_eq!(opened, verified);
     opened.is_ok()
 }
@@ -135,7 +138,8 @@ fn every_header_byte_has_one_value() {
                 .filter(|&value| {
                     let mut changed = sealed.clone();
                     changed[at] = value;
-                    opens(key, &changed)
+                    // Most values end here, without any cryptography.
+                    record::parse(key, &changed).is_ok() && opens(key, &changed)
                 })
                 .collect::<Vec<u8>>();
             assert_eq!(accepted, [sealed[at]], "{key}: byte {at}");
@@ -198,7 +202,7 @@ fn sealing_what_could_not_be_read_is_refused() {
     for (store_key_id, key, generation) in cases {
         let seal = || {
             record::seal(
-                &sealing(),
+                sealing(),
                 store_key_id,
                 key,
                 generation,

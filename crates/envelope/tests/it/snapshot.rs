@@ -89,7 +89,7 @@ fn keyed(count: usize) -> Vec<KeyedCommit> {
 #[test]
 fn pages_hold_everything_and_fit() {
     let sealing = SealingKey::new(&[1; 32]);
-    let full = (MOST_PAGE_BYTES - 256) / 41;
+    let full = (MOST_PAGE_BYTES - 256) / IndexEntry::LENGTH;
     let sizes = [
         (0, 0, 1),
         (1, 0, 1),
@@ -99,7 +99,7 @@ fn pages_hold_everything_and_fit() {
         (full + 1, 1, 2),
         (3, 16_000, 1),
         (3, 16_400, 2),
-        (100_000, 50_000, 11),
+        (100_000, 50_000, 13),
     ];
     for (records, commits, expected_pages) in sizes {
         let (entries, commits) = (index(records), keyed(commits));

@@ -43,6 +43,15 @@ fn a_guard_notices_each_fork_once_and_only_in_the_child() {
 }
 
 #[test]
+fn each_of_a_thousand_forks_is_noticed() {
+    let mut guard = ForkGuard::new();
+    for _ in 0..1000 {
+        assert_eq!(child::run(|| assert!(guard.copied())), End::Returned);
+        assert!(!guard.copied());
+    }
+}
+
+#[test]
 fn a_guard_of_the_grandparent_still_notices() {
     let mut guard = ForkGuard::new();
     let end = child::run(|| {

@@ -145,18 +145,21 @@ pub(super) fn open(directory: &Path, options: &OpenOptions) -> Result<SqliteStor
     let files = Files::of(directory)?;
     files.replace_recovered()?;
     let found = files.examine()?;
-    let recovery = if files.is_marked()? {
-        Some(recovery::copy(&files).map_err(|error| OpenError::Recover(Box::new(error)))?)
-    } else {
-        None
+    let marked = files.is_marked()?;
+    if !found && (marked || !options.create) {
+        return Err(OpenError::Missing { path: files.database() });
+    }
+    let recovery = match marked {
+        true => Some(recovery::copy(&files).map_err(|error| OpenError::Recover(Box::new(error)))?),
+        false => None,
     };
     if !found {
-        if !options.create {
-            return Err(OpenError::Missing { path: files.database() });
-        }
         create(&files)?;
     }
     let connection = examined(&files.database())?;
+    // Examining it made the WAL. SQLite syncs its name with the first commit but does not look
+    // whether that worked, so it is done here, where a failure shows.
+    files.sync()?;
     let readers = Readers::open(&files.database(), options.readers)?;
     let scanners = Scanners::new(files.database());
     let writer = Writer::new(connection, files, options.wal_pages)?;

@@ -113,18 +113,18 @@ impl Writer {
         if pages < self.checkpoint_at {
             return Ok(());
         }
-        let paused = if pages >= PATIENCE * self.long { pause() } else { None };
+        let paused = if pages >= self.long.saturating_mul(PATIENCE) { pause() } else { None };
         let mode = match paused {
             Some(_) => "PRAGMA wal_checkpoint(RESTART)",
             None => "PRAGMA wal_checkpoint(PASSIVE)",
         };
         match checkpoint(&self.connection, mode) {
             // A scan holds up the rest; looking again at every commit would cost more than it brings.
-            Ok(done) if !done.complete => self.checkpoint_at = pages + self.long,
+            Ok(done) if !done.complete => self.checkpoint_at = pages.saturating_add(self.long),
             Ok(_) => self.checkpoint_at = self.long,
             Err(error) => match meaning(&error) {
                 // The WAL still takes commits, or says itself that it is full.
-                Meaning::Held | Meaning::Full => self.checkpoint_at = pages + self.long,
+                Meaning::Held | Meaning::Full => self.checkpoint_at = pages.saturating_add(self.long),
                 Meaning::Damaged | Meaning::Device | Meaning::Other => {
                     self.stop();
                     let source = BackendFailure::new("copying the WAL back", error);

@@ -48,7 +48,7 @@ impl Said {
 }
 
 /// A command that runs `script` on the store in `directory`: words among `commit:N`, `scrub`,
-/// `close`, `open`; the store is open at first. `wrapper` is a program that runs it, with arguments.
+/// `close`, `open`; the store is open at first. `long-wal` as first word keeps everything in the WAL. `wrapper` is a program that runs it, with arguments.
 pub fn command(wrapper: &[&str], directory: &Path, script: &str) -> Command {
     let me = std::env::current_exe().unwrap();
     let mut command = match wrapper {
@@ -94,10 +94,17 @@ fn works_when_called_by_another_test() {
 
 fn work(directory: &Path, script: &str) -> Result<(), Box<dyn std::error::Error>> {
     let directory = DataDirectory::open_or_create(directory)?;
-    let mut open = Some(opened(directory.path())?);
+    // A short WAL, so that a short history copies it back several times.
+    let (wal_pages, script) = match script.strip_prefix("long-wal ") {
+        Some(script) => (usize::MAX, script),
+        None => (40, script),
+    };
+    let options = OpenOptions { wal_pages, readers: 1, ..OpenOptions::default() };
+    let opened = || opened(directory.path(), options.clone());
+    let mut open = Some(opened()?);
     for word in script.split(' ') {
         match (word, open.as_mut()) {
-            ("open", None) => open = Some(opened(directory.path())?),
+            ("open", None) => open = Some(opened()?),
             ("scrub", Some((store, _))) => {
                 store.scrub()?;
                 say("scrubbed", 0);
@@ -117,9 +124,10 @@ fn work(directory: &Path, script: &str) -> Result<(), Box<dyn std::error::Error>
     Ok(())
 }
 
-fn opened(directory: &Path) -> Result<(Box<dyn Store>, Workload), Box<dyn std::error::Error>> {
-    // A short WAL, so that a short history copies it back several times.
-    let options = OpenOptions { wal_pages: 40, readers: 1, ..OpenOptions::default() };
+fn opened(
+    directory: &Path,
+    options: OpenOptions,
+) -> Result<(Box<dyn Store>, Workload), Box<dyn std::error::Error>> {
     let store = Box::new(SqliteStore::open(directory, options)?);
     let commits = boundary(&*store);
     say("opened", commits);

@@ -3,10 +3,14 @@
 
 mod child;
 mod conformance;
+mod damage;
 mod directory;
 mod failing_disk;
+mod foreign;
 mod killed;
 mod power_loss;
+mod recovery;
+mod scrub;
 mod workload;
 
 /// How often a randomised test repeats: `few` times in a check, more when asked to torture.

@@ -1,0 +1,19 @@
+//! The server as its callers see it: a real one, on a socket and on TCP, over a real keeper in folders of its own.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod administration;
+mod canary;
+mod hostile;
+mod limits;
+mod lock;
+mod lockout;
+mod monitoring;
+mod policy;
+mod protector;
+mod raw;
+mod retry;
+mod secret;
+mod site;
+mod stop;
+mod tls;
+mod token;

@@ -1,0 +1,95 @@
+//! One module per command; each is a request, its answer, and how it is shown.
+
+mod anchor;
+mod audit;
+mod demo;
+mod protector;
+mod quarantine;
+mod reference;
+mod root;
+mod secret;
+mod serve;
+mod status;
+mod store;
+mod token;
+
+use clap::CommandFactory;
+use strongroom_client::Client;
+
+use crate::cli::{Command, CommandLine, Config, Global, Reference};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settings::File;
+use crate::target;
+
+/// Runs what was typed.
+pub fn run(line: CommandLine, output: &Output) -> Result<(), Failure> {
+    let CommandLine { global, command } = line;
+    let here = Here { global: &global, output };
+    match command {
+        Command::Serve(serve) => serve::run(&global, &serve, output),
+        Command::Demo => demo::run(output),
+        Command::Anchor(anchor) => anchor::run(&here, anchor),
+        Command::Status => here.call(status::status),
+        Command::Doctor => here.call(status::doctor),
+        Command::Unlock(given) => root::unlock(&here, &given),
+        Command::Lock => here.call(root::lock),
+        Command::Secret(secret) => secret::run(&here, secret),
+        Command::Protector(protector) => protector::run(&here, protector),
+        Command::Token(token) => token::run(&here, token),
+        Command::Audit(audit) => audit::run(&here, audit),
+        Command::Quarantine(quarantine) => quarantine::run(&here, quarantine),
+        Command::Store(store) => store::run(&here, &store),
+        Command::Verify => here.call(store::verify),
+        Command::Upgrade(_) => here.call(store::upgrade_accept),
+        Command::Config(Config::Check { file }) => {
+            File::read(&file)?;
+            output.answer(&serde_json::json!({ "ok": true }), || format!("{} is in order", file.display()));
+            Ok(())
+        }
+        Command::Openapi => {
+            let document = serde_json::to_string_pretty(&strongroom_api::openapi())
+                .map_err(|error| Failure::local("writing the OpenAPI document", error, ""))?;
+            output.text(&document);
+            Ok(())
+        }
+        Command::Reference(Reference::Cli) => {
+            output.text(&reference::command_line());
+            Ok(())
+        }
+        Command::Reference(Reference::Errors) => {
+            output.text(&reference::errors());
+            Ok(())
+        }
+        Command::Completion { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut CommandLine::command(), "strongroom", &mut script);
+            output.bytes(&script)
+        }
+    }
+}
+
+/// What a command works with.
+pub struct Here<'a> {
+    /// Flags that every command takes.
+    pub global: &'a Global,
+    /// Where its answer goes.
+    pub output: &'a Output,
+}
+
+impl Here<'_> {
+    /// Connects and runs `work` on a small runtime of its own.
+    pub fn call<'h, F>(&'h self, work: impl FnOnce(Client, &'h Output) -> F) -> Result<(), Failure>
+    where
+        F: Future<Output = Result<(), Failure>>,
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::local("starting", error, "give this process more resources"))?;
+        runtime.block_on(async {
+            let client = target::client(self.global).await?;
+            work(client, self.output).await
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! Secrets come in by standard input, a file or the prompt; never on the command line.
+
+use std::fs::File;
+use std::io::{IsTerminal, Read};
+
+use strongroom_secret::{Passphrase, SecretBytes};
+
+use crate::cli::Given;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// A value may be this long; one byte more is read to tell.
+const VALUE_BYTES: usize = 1 << 20;
+/// A password may be this long.
+const PASSWORD_BYTES: usize = 4096;
+
+/// A value, byte for byte. A final line feed is kept, and remarked on.
+pub fn value(given: &Given, output: &Output) -> Result<SecretBytes, Failure> {
+    let value = read(given, "Value", VALUE_BYTES)?;
+    if value.expose().ends_with(b"\n") && !output.is_json() {
+        output.remark("the value ends with a line feed, which is stored too; use `printf` to leave it out");
+    }
+    Ok(value)
+}
+
+/// A password; one final line feed is no part of it.
+pub fn password(given: &Given) -> Result<Passphrase, Failure> {
+    let mut read = read(given, "Password", PASSWORD_BYTES)?;
+    for ending in [b'\n', b'\r'] {
+        if read.expose().last() == Some(&ending) {
+            read.truncate(read.len() - 1);
+        }
+    }
+    if read.is_empty() {
+        return Err(Failure::usage("the password is empty", "give it on standard input, with --file, or at the prompt"));
+    }
+    Ok(Passphrase::from_slice(read.expose()))
+}
+
+/// A password if one is given: by file, or by a standard input that is no terminal.
+pub fn password_if_given(given: &Given) -> Result<Option<Passphrase>, Failure> {
+    if given.file.is_none() && std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let mut read = read(given, "Password", PASSWORD_BYTES)?;
+    while matches!(read.expose().last(), Some(b'\n' | b'\r')) {
+        read.truncate(read.len() - 1);
+    }
+    Ok((!read.is_empty()).then(|| Passphrase::from_slice(read.expose())))
+}
+
+fn read(given: &Given, what: &str, limit: usize) -> Result<SecretBytes, Failure> {
+    let read = match &given.file {
+        Some(path) => {
+            let shown = path.display();
+            let fix = "check its name and that you may read it";
+            let file = File::open(path).map_err(|error| Failure::local(format!("opening {shown}"), error, fix))?;
+            read_up_to(file, limit)
+        }
+        None if std::io::stdin().is_terminal() => {
+            let typed = rpassword::prompt_password(format!("{what}: "));
+            typed.map(|typed| SecretBytes::from_vec(typed.into_bytes()))
+        }
+        None => read_up_to(std::io::stdin().lock(), limit),
+    };
+    let read = read.map_err(|error| Failure::local("reading what was given", error, "give it once more"))?;
+    if read.len() > limit {
+        let message = format!("what was given is longer than {limit} bytes");
+        return Err(Failure::usage(message, "split it, or store it elsewhere under a key"));
+    }
+    Ok(read)
+}
+
+/// Reads into wiped memory; nothing is left in a buffer that grew.
+fn read_up_to(mut from: impl Read, limit: usize) -> std::io::Result<SecretBytes> {
+    let mut read = SecretBytes::with_capacity(limit + 1);
+    let mut chunk = SecretBytes::from_vec(vec![0; 8192]);
+    loop {
+        let count = from.read(chunk.expose_mut())?;
+        if count == 0 || read.len() > limit {
+            return Ok(read);
+        }
+        read.extend_from_slice(&chunk.expose()[..count.min(limit + 1 - read.len())]);
+    }
+}
+
+/// A time as a number with `s`, `m`, `h` or `d`, in seconds.
+pub fn seconds(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is not a time; write a number with s, m, h or d, such as 8h");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let factor = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    number.checked_mul(factor).ok_or_else(wrong)
+}
+
+/// Asks a person at a terminal; without one the answer is no.
+pub fn confirmed(question: &str, output: &Output) -> bool {
+    if !std::io::stdin().is_terminal() {
+        return false;
+    }
+    output.remark(&format!("{question} Type `yes`:"));
+    let mut typed = String::new();
+    std::io::stdin().read_line(&mut typed).is_ok() && typed.trim() == "yes"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn times() {
+        assert_eq!(seconds("8h"), Ok(28_800));
+        assert_eq!(seconds("90s"), Ok(90));
+        assert_eq!(seconds("2d"), Ok(172_800));
+        for wrong in ["", "h", "8", "8w", "-1h", "1é", "99999999999999999999d"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}
