@@ -40,7 +40,7 @@ fn every_step_may_be_the_last() {
 fn every_step_of_opening_may_be_the_last() {
     let whole = MemoryVolume::default();
     live(&whole);
-    for step in (0..whole.steps()).step_by(3) {
+    for step in (0..whole.steps()).step_by(7) {
         let volume = MemoryVolume::default();
         volume.set_trouble(Trouble::StopHalfWay(step));
         let life = live(&volume);

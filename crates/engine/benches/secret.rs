@@ -9,42 +9,27 @@ use std::time::{Duration, Instant};
 use strongroom_crypto::SealingKey;
 use strongroom_engine::name::{Name, Selector};
 use strongroom_engine::policy::Principal;
-use strongroom_engine::rule::{
-    Answers, Change, Done, Facts, KeyHandle, Need, Opened, Operation, Randomness, Stop,
-};
+use strongroom_engine::rule::{Answers, Change, Done, Facts, KeyHandle, Need, Opened, Operation, Randomness, Stop};
 use strongroom_engine::secret::{Get, Put};
 use strongroom_envelope::{Generation, Id, RecordKey, Timestamp};
 use strongroom_secret::SecretBytes;
 
 const NAME: &str = "ftp/acme";
-const BATCHES: usize = 200;
+const BATCHES: usize = 1_000;
 
 fn main() {
-    for (label, bytes, per_batch) in [
-        ("64 B", 64, 2_000),
-        ("4 KiB", 4096, 500),
-        ("1 MiB", 1 << 20, 2),
-    ] {
+    for (label, bytes, per_batch) in [("64 B", 64, 2_000), ("4 KiB", 4096, 500), ("1 MiB", 1 << 20, 2)] {
         let mut stored = Stored::default();
         let put = put(bytes);
         stored.keep(run(&stored, &put).commit.changes);
         for _ in 0..9 {
             stored.keep(run(&stored, &put).commit.changes);
         }
-        let get = Get {
-            selector: selector(),
-            version: None,
-        };
-        show(&format!("get {label}, 10 versions"), per_batch, || {
-            drop(black_box(run(&stored, &get).reply))
-        });
-        show(&format!("put {label}, 10 versions"), per_batch, || {
-            drop(black_box(run(&stored, &put).commit))
-        });
+        let get = Get { selector: selector(), version: None };
+        show(&format!("get {label}, 10 versions"), per_batch, || drop(black_box(run(&stored, &get).reply)));
+        show(&format!("put {label}, 10 versions"), per_batch, || drop(black_box(run(&stored, &put).commit)));
         let empty = Stored::default();
-        show(&format!("create {label}"), per_batch, || {
-            drop(black_box(run(&empty, &put).commit))
-        });
+        show(&format!("create {label}"), per_batch, || drop(black_box(run(&empty, &put).commit)));
     }
 }
 
@@ -58,11 +43,7 @@ fn show(label: &str, per_batch: u32, mut operation: impl FnMut()) {
         })
         .collect();
     batches.sort_unstable();
-    println!(
-        "{label:28} fastest {:>10.3?}  middle {:>10.3?}",
-        batches[0],
-        batches[BATCHES / 2]
-    );
+    println!("{label:28} fastest {:>10.3?}  middle {:>10.3?}", batches[0], batches[BATCHES / 2]);
 }
 
 fn selector() -> Selector {
@@ -83,16 +64,8 @@ struct Stored {
 impl Default for Stored {
     fn default() -> Self {
         let sealing = SealingKey::new(&[1; 32]);
-        let key = Arc::new(KeyHandle {
-            key_id: Id([1; 16]),
-            version: 1,
-            sealing,
-        });
-        Self {
-            id: None,
-            records: Vec::new(),
-            key,
-        }
+        let key = Arc::new(KeyHandle { key_id: Id([1; 16]), version: 1, sealing });
+        Self { id: None, records: Vec::new(), key }
     }
 }
 
@@ -131,17 +104,10 @@ fn run<O: Operation>(stored: &Stored, operation: &O) -> Done<O::Reply> {
     let principal = Principal::system();
     let (mut answers, mut random) = (Answers::default(), Random);
     loop {
-        let mut facts = Facts::new(
-            Timestamp(1_700_000_000_000),
-            &principal,
-            &answers,
-            &mut random,
-        );
+        let mut facts = Facts::new(Timestamp(1_700_000_000_000), &principal, &answers, &mut random);
         match operation.apply(&mut facts) {
             Ok(done) => return done,
-            Err(Stop::Need(needs)) => needs
-                .into_iter()
-                .for_each(|need| stored.answer(need, &mut answers)),
+            Err(Stop::Need(needs)) => needs.into_iter().for_each(|need| stored.answer(need, &mut answers)),
             Err(other) => panic!("{other:?}"),
         }
     }

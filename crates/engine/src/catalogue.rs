@@ -40,21 +40,9 @@ impl Body for InstanceBody {}
 impl InstanceBody {
     /// The body of a new store.
     #[must_use]
-    pub fn new(
-        store_id: Id,
-        incarnation: Id,
-        created_at: Timestamp,
-        program_sha256: [u8; 32],
-    ) -> Self {
+    pub fn new(store_id: Id, incarnation: Id, created_at: Timestamp, program_sha256: [u8; 32]) -> Self {
         let feature_level = FEATURE_LEVEL;
-        Self {
-            version: Self::VERSION,
-            store_id,
-            incarnation,
-            created_at,
-            feature_level,
-            program_sha256,
-        }
+        Self { version: Self::VERSION, store_id, incarnation, created_at, feature_level, program_sha256 }
     }
 }
 
@@ -87,11 +75,7 @@ impl Body for ProofBody {}
 
 impl Default for ProofBody {
     fn default() -> Self {
-        Self {
-            version: Self::VERSION,
-            proven: Vec::new(),
-            fallback_starts: 0,
-        }
+        Self { version: Self::VERSION, proven: Vec::new(), fallback_starts: 0 }
     }
 }
 
@@ -127,8 +111,7 @@ impl ProofBody {
     }
 
     fn place(&self, protector: Id) -> Result<usize, usize> {
-        self.proven
-            .binary_search_by_key(&protector, |proven| proven.protector)
+        self.proven.binary_search_by_key(&protector, |proven| proven.protector)
     }
 }
 
@@ -157,12 +140,7 @@ impl Body for QuarantineBody {}
 impl QuarantineBody {
     /// The body about a record; `found_sha256` is none when there was nothing to find.
     #[must_use]
-    pub fn new(
-        record: RecordKey,
-        finding: &str,
-        found_at: Timestamp,
-        found_sha256: Option<[u8; 32]>,
-    ) -> Self {
+    pub fn new(record: RecordKey, finding: &str, found_at: Timestamp, found_sha256: Option<[u8; 32]>) -> Self {
         Self {
             version: Self::VERSION,
             record: record.to_bytes(),
@@ -204,17 +182,11 @@ pub fn note(kind: RecordKind, bytes: &[u8]) -> Result<Noted, BodyError> {
     match kind {
         RecordKind::Secret => {
             let head: SecretBody = body::decode_strict(bytes)?;
-            Ok(Noted {
-                name: Some(head.name),
-                deleted_at: head.deleted_at,
-            })
+            Ok(Noted { name: Some(head.name), deleted_at: head.deleted_at })
         }
         RecordKind::Key => {
             let key: KeyBody = body::decode_strict(bytes)?;
-            Ok(Noted {
-                name: Some(key.name),
-                deleted_at: None,
-            })
+            Ok(Noted { name: Some(key.name), deleted_at: None })
         }
         _ => Ok(Noted::default()),
     }

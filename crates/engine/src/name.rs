@@ -60,12 +60,8 @@ impl<C> minicbor::Encode<C> for Name {
 }
 
 impl<'b, C> minicbor::Decode<'b, C> for Name {
-    fn decode(
-        decoder: &mut minicbor::Decoder<'b>,
-        _: &mut C,
-    ) -> Result<Self, minicbor::decode::Error> {
-        Self::parse(decoder.str()?)
-            .map_err(|_| minicbor::decode::Error::message("a text that is not a name"))
+    fn decode(decoder: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        Self::parse(decoder.str()?).map_err(|_| minicbor::decode::Error::message("a text that is not a name"))
     }
 }
 
@@ -99,19 +95,11 @@ impl fmt::Display for Selector {
 
 /// Checks the prefix of a list: empty, or the beginning of a name, with or without a last `/`.
 pub fn check_prefix(text: &str) -> Result<(), Refusal> {
-    if text.is_empty() {
-        Ok(())
-    } else {
-        check_segments(text, true)
-    }
+    if text.is_empty() { Ok(()) } else { check_segments(text, true) }
 }
 
 fn check_segments(text: &str, prefix: bool) -> Result<(), Refusal> {
-    let whole = if prefix {
-        text.strip_suffix('/').unwrap_or(text)
-    } else {
-        text
-    };
+    let whole = if prefix { text.strip_suffix('/').unwrap_or(text) } else { text };
     if whole.is_empty() {
         return Err(invalid("it is empty"));
     }
@@ -120,28 +108,19 @@ fn check_segments(text: &str, prefix: bool) -> Result<(), Refusal> {
         count += 1;
         check_segment(segment)?;
     }
-    if count > SEGMENTS {
-        Err(invalid("it has more than 16 segments"))
-    } else {
-        Ok(())
-    }
+    if count > SEGMENTS { Err(invalid("it has more than 16 segments")) } else { Ok(()) }
 }
 
 fn check_segment(segment: &str) -> Result<(), Refusal> {
     let Some(first) = segment.bytes().next() else {
-        return Err(invalid(
-            "it has an empty segment; remove the doubled, leading or trailing `/`",
-        ));
+        return Err(invalid("it has an empty segment; remove the doubled, leading or trailing `/`"));
     };
     if segment.len() > SEGMENT_BYTES {
         return Err(invalid("a segment is longer than 128 bytes"));
     }
-    let allowed =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'@' | b'-');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'@' | b'-');
     if !first.is_ascii_alphanumeric() {
-        return Err(invalid(
-            "each segment begins with a letter A-Z a-z or a digit",
-        ));
+        return Err(invalid("each segment begins with a letter A-Z a-z or a digit"));
     }
     if !segment.bytes().all(allowed) {
         return Err(invalid("a segment holds only A-Z a-z 0-9 . _ @ -"));
@@ -150,8 +129,5 @@ fn check_segment(segment: &str) -> Result<(), Refusal> {
 }
 
 fn invalid(reason: &str) -> Refusal {
-    Refusal::Invalid {
-        field: "name",
-        reason: reason.to_owned(),
-    }
+    Refusal::Invalid { field: "name", reason: reason.to_owned() }
 }

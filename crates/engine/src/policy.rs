@@ -98,10 +98,7 @@ actions! {
 impl Action {
     /// The action with this word.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|action| action.word() == word)
+        Self::ALL.iter().copied().find(|action| action.word() == word)
     }
 }
 
@@ -185,11 +182,7 @@ pub struct Principal {
 impl Principal {
     /// The server acting by itself.
     pub const fn system() -> Self {
-        Self {
-            identity: Identity::System,
-            role: Some(Role::Admin),
-            channel: Channel::Local,
-        }
+        Self { identity: Identity::System, role: Some(Role::Admin), channel: Channel::Local }
     }
 }
 
@@ -236,14 +229,9 @@ pub fn decide(principal: &Principal, action: Action, _object: Object<'_>) -> Dec
     };
     match (allowed, action.reach(), role) {
         (true, ..) => Decision::Allow,
-        (false, Reach::Local, Role::Admin) => Decision::Deny(format!(
-            "{} is possible only over the local socket",
-            action.word()
-        )),
-        (false, ..) => Decision::Deny(format!(
-            "the role `{}` does not include {}",
-            role.word(),
-            action.word()
-        )),
+        (false, Reach::Local, Role::Admin) => {
+            Decision::Deny(format!("{} is possible only over the local socket", action.word()))
+        }
+        (false, ..) => Decision::Deny(format!("the role `{}` does not include {}", role.word(), action.word())),
     }
 }

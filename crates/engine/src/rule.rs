@@ -46,10 +46,7 @@ pub struct Done<R> {
 impl<R> Done<R> {
     /// A rule that only read.
     pub fn read(reply: R) -> Self {
-        Self {
-            reply,
-            commit: Commit::default(),
-        }
+        Self { reply, commit: Commit::default() }
     }
 }
 

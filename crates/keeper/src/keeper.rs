@@ -19,8 +19,9 @@ use crate::alarms::alarm;
 use crate::boot::{Running, Witnessing};
 use crate::clock::now;
 use crate::facade::{Alarm, Caller, Failure, LockReason, Status};
+use crate::journal::Severity;
 use crate::settings::Settings;
-use crate::witness::{Note, Witness};
+use crate::witness::{Note, Witness, describe};
 use crate::worker::{Run, entry};
 
 /// How often old things are looked for.
@@ -171,6 +172,9 @@ impl Keeper {
         }
         if let Some(witness) = self.inner.witness() {
             witness.stop();
+        }
+        if let Err(error) = self.inner.store.fold() {
+            self.inner.settings.journal.event(Severity::Warning, "store_not_folded", &describe(&error));
         }
     }
 }

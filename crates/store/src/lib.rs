@@ -48,6 +48,12 @@ pub trait Store: Send + Sync {
     /// store. Waits for scans that run.
     fn scrub(&self) -> Result<(), StoreError>;
 
+    /// Writes everything to its final place, so that the main file stands alone; the store goes on. What
+    /// a clean stop does while others still hold the store.
+    fn fold(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Writes everything to its final place and ends.
     fn close(self: Box<Self>) -> Result<(), StoreError>;
 }

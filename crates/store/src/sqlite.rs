@@ -29,9 +29,10 @@ use writer::Writer;
 ///
 /// The caller holds the [`DataDirectory`](crate::DataDirectory) for as long as the store is open.
 pub struct SqliteStore {
-    writer: Mutex<Writer>,
+    // In this order they are dropped: the last connection to go removes the WAL, and only the writer may.
     readers: Readers,
     scanners: Scanners,
+    writer: Mutex<Writer>,
     recovery: Option<Recovery>,
 }
 
@@ -90,6 +91,13 @@ impl Store for SqliteStore {
     fn scrub(&self) -> Result<(), StoreError> {
         let mut writer = self.writer.lock();
         writer.vacuum()?;
+        let _scans = self.scanners.pause();
+        let _reads = self.readers.pause();
+        writer.empty_wal()
+    }
+
+    fn fold(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock();
         let _scans = self.scanners.pause();
         let _reads = self.readers.pause();
         writer.empty_wal()

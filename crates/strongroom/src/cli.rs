@@ -14,7 +14,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 conflict, 6 locked
 
 /// Keeps keys and secrets; encrypts other programs' data at rest.
 #[derive(Debug, Parser)]
-#[command(name = "strongroom", version, after_help = AFTER, propagate_version = true)]
+#[command(name = "strongroom", version, after_help = AFTER)]
 pub struct CommandLine {
     /// Flags that every command takes.
     #[command(flatten)]

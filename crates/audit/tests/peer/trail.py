@@ -25,8 +25,22 @@ def render(fields, leave_out=()):
     if "checkpoint" in kept:
         inner = ("number", "next_key", "signature")
         kept["checkpoint"] = {n: kept["checkpoint"][n] for n in inner if n in kept["checkpoint"] and n not in leave_out}
-    text = json.dumps(kept, ensure_ascii=True, separators=(",", ":"))
-    return text.replace("\x7f", "\\u007f").encode()
+    return dump(kept).encode()
+
+
+def dump(value):
+    if isinstance(value, dict):
+        return "{" + ",".join(f'"{name}":{dump(inner)}' for name, inner in value.items()) + "}"
+    return '"' + "".join(map(escape, value)) + '"' if isinstance(value, str) else str(value)
+
+
+def escape(character):
+    if character in '"\\':
+        return "\\" + character
+    if " " <= character <= "~":
+        return character
+    units = character.encode("utf-16-be")
+    return "".join("\\u" + units[at : at + 2].hex() for at in range(0, len(units), 2))
 
 
 def hkdf(key, info):

@@ -110,40 +110,25 @@ impl KeyBody {
     /// The version that seals; there is one at most.
     #[must_use]
     pub fn active(&self) -> Option<&KeyVersion> {
-        self.versions
-            .iter()
-            .rev()
-            .find(|version| version.state.seals())
+        self.versions.iter().rev().find(|version| version.state.seals())
     }
 
     /// The version with this number.
     #[must_use]
     pub fn version(&self, number: u32) -> Option<&KeyVersion> {
-        self.versions
-            .iter()
-            .find(|version| version.number == number)
+        self.versions.iter().find(|version| version.number == number)
     }
 }
 
 /// Where a wrapped version belongs: nowhere else does it unwrap.
 pub(super) const fn place(key_id: Id, number: u32) -> Place<'static> {
-    Place::Record {
-        key: KeyBody::record_key(key_id),
-        field: VERSIONS_FIELD,
-        version: number,
-    }
+    Place::Record { key: KeyBody::record_key(key_id), field: VERSIONS_FIELD, version: number }
 }
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 6] = [
-        Self::PreActive,
-        Self::Active,
-        Self::Deactivated,
-        Self::Suspended,
-        Self::Compromised,
-        Self::Destroyed,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::PreActive, Self::Active, Self::Deactivated, Self::Suspended, Self::Compromised, Self::Destroyed];
 
     /// Whether a version in this state seals new values.
     #[must_use]
@@ -182,10 +167,7 @@ impl<C> Encode<C> for State {
 }
 
 impl<'b, C> Decode<'b, C> for State {
-    fn decode(
-        decoder: &mut minicbor::Decoder<'b>,
-        _: &mut C,
-    ) -> Result<Self, minicbor::decode::Error> {
+    fn decode(decoder: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
         let byte = decoder.u8()?;
         let state = Self::ALL.into_iter().find(|state| *state as u8 == byte);
         state.ok_or_else(|| minicbor::decode::Error::message("a state that is not known"))
@@ -207,7 +189,6 @@ mod purpose_byte {
     }
 
     pub fn decode<C>(decoder: &mut Decoder<'_>, _: &mut C) -> Result<Purpose, DecodeError> {
-        Purpose::from_byte(decoder.u8()?)
-            .ok_or_else(|| DecodeError::message("a purpose that is not known"))
+        Purpose::from_byte(decoder.u8()?).ok_or_else(|| DecodeError::message("a purpose that is not known"))
     }
 }

@@ -40,16 +40,8 @@ pub fn new_application_key(
         deactivated_at: Timestamp(0),
         wrapped: wrap_version(&key, wrap, id, FIRST),
     };
-    let handle = KeyHandle {
-        key_id: id,
-        version: FIRST,
-        sealing: SealingKey::new(key.expose()),
-    };
-    NewKey {
-        id,
-        body: KeyBody::new(name, purpose, now, first),
-        handle,
-    }
+    let handle = KeyHandle { key_id: id, version: FIRST, sealing: SealingKey::new(key.expose()) };
+    NewKey { id, body: KeyBody::new(name, purpose, now, first), handle }
 }
 
 impl NewKey {
@@ -57,26 +49,14 @@ impl NewKey {
     #[must_use]
     pub fn change(&self) -> Change {
         let body = SecretBytes::from_vec(body::encode(&self.body));
-        Change::Put {
-            key: KeyBody::record_key(self.id),
-            body,
-            name: NameChange::Take(self.body.name.clone()),
-        }
+        Change::Put { key: KeyBody::record_key(self.id), body, name: NameChange::Take(self.body.name.clone()) }
     }
 }
 
 fn wrap_version(key: &ApplicationKey, wrap: &WrapKeyHandle, key_id: Id, number: u32) -> Vec<u8> {
     let mut wrapped = Vec::new();
     let place = place(key_id, number);
-    value::seal(
-        &wrap.sealing,
-        Purpose::Key,
-        wrap.key_id,
-        wrap.version,
-        &place,
-        key.expose(),
-        &mut wrapped,
-    );
+    value::seal(&wrap.sealing, Purpose::Key, wrap.key_id, wrap.version, &place, key.expose(), &mut wrapped);
     wrapped
 }
 

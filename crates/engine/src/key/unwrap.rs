@@ -64,9 +64,7 @@ impl UnwrapError {
     #[must_use]
     pub fn refusal(self) -> Refusal {
         match self {
-            Self::NotUsable { key, .. } | Self::NeedsProtector { key, .. } => {
-                Refusal::KeyLocked { key }
-            }
+            Self::NotUsable { key, .. } | Self::NeedsProtector { key, .. } => Refusal::KeyLocked { key },
             Self::NoVersion { .. } | Self::DoesNotUnwrap { .. } => Refusal::DoesNotOpen,
         }
     }
@@ -76,11 +74,7 @@ impl WrapKeyHandle {
     /// Readies a wrap key.
     #[must_use]
     pub fn new(key_id: Id, version: u32, key: &WrapKey) -> Self {
-        Self {
-            key_id,
-            version,
-            sealing: SealingKey::new(key.expose()),
-        }
+        Self { key_id, version, sealing: SealingKey::new(key.expose()) }
     }
 }
 
@@ -99,47 +93,21 @@ pub fn unwrap_version(
         return Err(UnwrapError::NoVersion { key, version });
     };
     if !stored.state.opens() {
-        return Err(UnwrapError::NotUsable {
-            key,
-            version,
-            state: stored.state,
-        });
+        return Err(UnwrapError::NotUsable { key, version, state: stored.state });
     }
     if body.protector != ROOT_PROTECTOR {
-        return Err(UnwrapError::NeedsProtector {
-            key,
-            version,
-            protector: body.protector.clone(),
-        });
+        return Err(UnwrapError::NeedsProtector { key, version, protector: body.protector.clone() });
     }
     let unwrapped = unwrap(id, version, &stored.wrapped, wrap_keys);
     let application_key = unwrapped.ok_or(UnwrapError::DoesNotUnwrap { key, version })?;
-    Ok(KeyHandle {
-        key_id: id,
-        version,
-        sealing: SealingKey::new(application_key.expose()),
-    })
+    Ok(KeyHandle { key_id: id, version, sealing: SealingKey::new(application_key.expose()) })
 }
 
-fn unwrap(
-    id: Id,
-    version: u32,
-    wrapped: &[u8],
-    wrap_keys: &[WrapKeyHandle],
-) -> Option<ApplicationKey> {
+fn unwrap(id: Id, version: u32, wrapped: &[u8], wrap_keys: &[WrapKeyHandle]) -> Option<ApplicationKey> {
     let header = value::parse(wrapped).ok()?;
     let named = (header.key_id, header.key_version);
-    let wrap = wrap_keys
-        .iter()
-        .find(|wrap| (wrap.key_id, wrap.version) == named)?;
+    let wrap = wrap_keys.iter().find(|wrap| (wrap.key_id, wrap.version) == named)?;
     let mut bytes = SecretBytes::with_capacity(wrapped.len());
-    value::open(
-        &wrap.sealing,
-        Purpose::Key,
-        &place(id, version),
-        wrapped,
-        &mut bytes,
-    )
-    .ok()?;
+    value::open(&wrap.sealing, Purpose::Key, &place(id, version), wrapped, &mut bytes).ok()?;
     ApplicationKey::from_slice(bytes.expose()).ok()
 }

@@ -7,9 +7,7 @@ use strongroom_envelope::body::{self, Body, BodyError};
 use strongroom_envelope::{Generation, Id, RecordKey, RecordKind, Timestamp};
 use strongroom_secret::SecretBytes;
 
-use super::{
-    Change, Commit, Done, IdsRequest, KeyChoice, KeyHandle, Need, PageRequest, Refusal, Stop,
-};
+use super::{Change, Commit, Done, IdsRequest, KeyChoice, KeyHandle, Need, PageRequest, Refusal, Stop};
 use crate::name::Name;
 use crate::policy::{Action, Decision, Object, Principal, decide};
 
@@ -47,11 +45,7 @@ struct RecordAnswer {
 impl Answers {
     /// Answers [`Need::Record`]; a refusal when the record cannot be served.
     pub fn record(&mut self, key: RecordKey, answer: Result<Option<Opened>, Refusal>) {
-        self.records.push(RecordAnswer {
-            key,
-            answer,
-            decoded: OnceLock::new(),
-        });
+        self.records.push(RecordAnswer { key, answer, decoded: OnceLock::new() });
     }
     /// Answers [`Need::Name`].
     pub fn name(&mut self, kind: RecordKind, name: Name, id: Option<Id>) {
@@ -85,12 +79,7 @@ impl Answers {
 impl RecordAnswer {
     fn expectation(&self) -> Option<(RecordKey, Generation)> {
         let opened = self.answer.as_ref().ok()?;
-        Some((
-            self.key,
-            opened
-                .as_ref()
-                .map_or(Generation::NONE, |opened| opened.generation),
-        ))
+        Some((self.key, opened.as_ref().map_or(Generation::NONE, |opened| opened.generation)))
     }
 
     fn body<T: Stored>(&self) -> Result<Option<&T>, Refusal> {
@@ -98,25 +87,19 @@ impl RecordAnswer {
             return Ok(None);
         };
         if self.decoded.get().is_none() {
-            let decoded: T =
-                body::decode_strict(opened.body.expose()).map_err(|error| self.unusable(error))?;
+            let decoded: T = body::decode_strict(opened.body.expose()).map_err(|error| self.unusable(error))?;
             // Another thread cannot have been faster: answers belong to one run of one rule.
             let _ = self.decoded.set(Box::new(decoded));
         }
         let decoded = self.decoded.get().and_then(|body| body.downcast_ref());
-        Ok(Some(
-            decoded.expect("a rule reads a record as one type of body"),
-        ))
+        Ok(Some(decoded.expect("a rule reads a record as one type of body")))
     }
 
     fn unusable(&self, error: BodyError) -> Refusal {
         let target = self.key.id.to_string();
         match error {
             BodyError::Newer { .. } => Refusal::WrittenByNewer { target },
-            BodyError::Malformed => Refusal::Quarantined {
-                target,
-                finding: "unreadable",
-            },
+            BodyError::Malformed => Refusal::Quarantined { target, finding: "unreadable" },
         }
     }
 }
@@ -141,10 +124,7 @@ impl Trace {
     /// For what is done without a rule.
     #[must_use]
     pub fn of(target: impl Into<String>) -> Self {
-        Self {
-            target: target.into(),
-            ..Self::default()
-        }
+        Self { target: target.into(), ..Self::default() }
     }
 
     /// Whether the rule asked for permission.
@@ -239,9 +219,8 @@ impl<'a> Facts<'a> {
     /// The record at `key`, decoded, or `None`. What was read becomes a precondition of the commit.
     pub fn record<T: Stored>(&mut self, key: RecordKey) -> Result<Option<&'a T>, Stop> {
         let answers: &'a Answers = self.answers;
-        let Some((at, answer)) = answers
-            .position(key, self.next)
-            .and_then(|at| answers.records.get(at).map(|answer| (at, answer)))
+        let Some((at, answer)) =
+            answers.position(key, self.next).and_then(|at| answers.records.get(at).map(|answer| (at, answer)))
         else {
             return Err(Stop::Need(vec![Need::Record(key)]));
         };
@@ -262,28 +241,16 @@ impl<'a> Facts<'a> {
                 None => missing.push(Need::Record(key)),
             }
         }
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(Stop::Need(missing))
-        }
+        if missing.is_empty() { Ok(()) } else { Err(Stop::Need(missing)) }
     }
 
     /// The id that `name` stands for. The answer becomes a precondition of the commit.
     pub fn name(&mut self, kind: RecordKind, name: &Name) -> Result<Option<Id>, Stop> {
-        let found = self
-            .answers
-            .names
-            .iter()
-            .find(|(asked_kind, asked, _)| *asked_kind == kind && asked == name);
+        let found = self.answers.names.iter().find(|(asked_kind, asked, _)| *asked_kind == kind && asked == name);
         let Some((_, _, id)) = found else {
             return Err(Stop::Need(vec![Need::Name(kind, name.clone())]));
         };
-        if !self
-            .name_expects
-            .iter()
-            .any(|(expected_kind, expected, _)| *expected_kind == kind && expected == name)
-        {
+        if !self.name_expects.iter().any(|(expected_kind, expected, _)| *expected_kind == kind && expected == name) {
             self.name_expects.push((kind, name.clone(), *id));
         }
         Ok(*id)
@@ -319,25 +286,10 @@ impl<'a> Facts<'a> {
 
     /// Ends a rule that changes something: the preconditions are what the rule was told.
     pub fn commit<R>(&mut self, reply: R, changes: Vec<Change>) -> Done<R> {
-        let told = self
-            .answers
-            .records
-            .iter()
-            .zip(&self.told)
-            .filter(|(_, told)| **told);
-        let expects = told
-            .filter_map(|(answer, _)| answer.expectation())
-            .collect();
+        let told = self.answers.records.iter().zip(&self.told).filter(|(_, told)| **told);
+        let expects = told.filter_map(|(answer, _)| answer.expectation()).collect();
         let names = std::mem::take(&mut self.name_expects);
-        Done {
-            reply,
-            commit: Commit {
-                changes,
-                expects,
-                names,
-                witnessed: false,
-            },
-        }
+        Done { reply, commit: Commit { changes, expects, names, witnessed: false } }
     }
 
     /// As [`Facts::commit`], for a commit that takes a right away or creates a key.

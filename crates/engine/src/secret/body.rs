@@ -122,10 +122,7 @@ impl SecretBody {
     #[must_use]
     pub fn entry(&self, number: Option<u32>) -> Option<&VersionEntry> {
         let number = number.unwrap_or(self.current);
-        let at = self
-            .versions
-            .binary_search_by_key(&number, |entry| entry.number)
-            .ok()?;
+        let at = self.versions.binary_search_by_key(&number, |entry| entry.number).ok()?;
         self.versions.get(at)
     }
 }
@@ -139,25 +136,10 @@ impl VersionEntry {
 
 impl SecretVersionBody {
     /// The record of a version whose value is sealed.
-    pub(super) fn new(
-        secret_id: Id,
-        number: u32,
-        created_at: Timestamp,
-        key: (Id, u32),
-        value: Vec<u8>,
-    ) -> Self {
+    pub(super) fn new(secret_id: Id, number: u32, created_at: Timestamp, key: (Id, u32), value: Vec<u8>) -> Self {
         let (key_id, key_version) = key;
         let provider = Provider::Aes256;
-        Self {
-            version: Self::VERSION,
-            secret_id,
-            number,
-            created_at,
-            provider,
-            key_id,
-            key_version,
-            value,
-        }
+        Self { version: Self::VERSION, secret_id, number, created_at, provider, key_id, key_version, value }
     }
 }
 
@@ -172,9 +154,7 @@ impl Provider {
     }
 
     fn from_word(word: &str) -> Option<Self> {
-        [Self::Aes256, Self::Cleartext]
-            .into_iter()
-            .find(|provider| provider.word() == word)
+        [Self::Aes256, Self::Cleartext].into_iter().find(|provider| provider.word() == word)
     }
 }
 
@@ -189,11 +169,7 @@ impl<C> Encode<C> for Provider {
 }
 
 impl<'b, C> Decode<'b, C> for Provider {
-    fn decode(
-        decoder: &mut minicbor::Decoder<'b>,
-        _: &mut C,
-    ) -> Result<Self, minicbor::decode::Error> {
-        Self::from_word(decoder.str()?)
-            .ok_or_else(|| minicbor::decode::Error::message("a provider that is not known"))
+    fn decode(decoder: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        Self::from_word(decoder.str()?).ok_or_else(|| minicbor::decode::Error::message("a provider that is not known"))
     }
 }

@@ -40,31 +40,19 @@ impl Operation for Delete {
         let mut head = found.head.clone();
         head.deleted_at = Some(deleted_at);
         let change = head_change(found.id, &head, NameChange::None);
-        let reply = DeleteReply {
-            id: found.id,
-            name: head.name,
-            deleted_at,
-        };
+        let reply = DeleteReply { id: found.id, name: head.name, deleted_at };
         Ok(facts.commit(reply, vec![change]))
     }
 }
 
 impl Reply for DeleteReply {
     fn remember(&self) -> Vec<u8> {
-        Remembered {
-            at: Some(self.deleted_at),
-            ..Remembered::of(self.id, &self.name)
-        }
-        .encode()
+        Remembered { at: Some(self.deleted_at), ..Remembered::of(self.id, &self.name) }.encode()
     }
 
     fn recall(remembered: &[u8]) -> Option<Self> {
         let Remembered { id, name, at, .. } = Remembered::decode(remembered)?;
-        Some(Self {
-            id,
-            name,
-            deleted_at: at?,
-        })
+        Some(Self { id, name, deleted_at: at? })
     }
 }
 
@@ -93,11 +81,7 @@ impl Operation for Undelete {
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<UndeleteReply>, Stop> {
         let found = existing(facts, Self::ACTION, &self.selector)?;
         let mut head = found.head.clone();
-        let reply = UndeleteReply {
-            id: found.id,
-            name: head.name.clone(),
-            version: head.current,
-        };
+        let reply = UndeleteReply { id: found.id, name: head.name.clone(), version: head.current };
         if head.deleted_at.take().is_none() {
             return Ok(Done::read(reply));
         }
@@ -108,21 +92,11 @@ impl Operation for Undelete {
 
 impl Reply for UndeleteReply {
     fn remember(&self) -> Vec<u8> {
-        Remembered {
-            number: Some(self.version),
-            ..Remembered::of(self.id, &self.name)
-        }
-        .encode()
+        Remembered { number: Some(self.version), ..Remembered::of(self.id, &self.name) }.encode()
     }
 
     fn recall(remembered: &[u8]) -> Option<Self> {
-        let Remembered {
-            id, name, number, ..
-        } = Remembered::decode(remembered)?;
-        Some(Self {
-            id,
-            name,
-            version: number?,
-        })
+        let Remembered { id, name, number, .. } = Remembered::decode(remembered)?;
+        Some(Self { id, name, version: number? })
     }
 }

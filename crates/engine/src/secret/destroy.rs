@@ -54,33 +54,16 @@ impl Destroy {
         version: u32,
         now: Timestamp,
     ) -> Result<(DestroyReply, Vec<Change>), Refusal> {
-        let entry = found
-            .head
-            .entry(Some(version))
-            .ok_or_else(|| missing_version(&self.selector, version))?;
+        let entry = found.head.entry(Some(version)).ok_or_else(|| missing_version(&self.selector, version))?;
         if version == found.head.current {
             let reason = "this version is the current one; store a new one first, or destroy the whole secret";
-            return Err(Refusal::Invalid {
-                field: "version",
-                reason: reason.to_owned(),
-            });
+            return Err(Refusal::Invalid { field: "version", reason: reason.to_owned() });
         }
         let mut head = found.head.clone();
         head.updated_at = now;
         head.versions.retain(|row| row.number != version);
-        let changes = vec![
-            head_change(found.id, &head, NameChange::None),
-            version_end(entry),
-        ];
-        Ok((
-            DestroyReply {
-                id: found.id,
-                name: head.name,
-                versions: vec![version],
-                whole: false,
-            },
-            changes,
-        ))
+        let changes = vec![head_change(found.id, &head, NameChange::None), version_end(entry)];
+        Ok((DestroyReply { id: found.id, name: head.name, versions: vec![version], whole: false }, changes))
     }
 }
 
@@ -88,47 +71,20 @@ fn whole(id: Id, head: &SecretBody) -> (DestroyReply, Vec<Change>) {
     let name = head.name.clone();
     let versions = head.versions.iter().map(|entry| entry.number).collect();
     let mut changes = Vec::with_capacity(1 + head.versions.len());
-    changes.push(Change::Delete {
-        key: SecretBody::record_key(id),
-        name: NameChange::Free(name.clone()),
-    });
+    changes.push(Change::Delete { key: SecretBody::record_key(id), name: NameChange::Free(name.clone()) });
     changes.extend(head.versions.iter().map(version_end));
-    (
-        DestroyReply {
-            id,
-            name,
-            versions,
-            whole: true,
-        },
-        changes,
-    )
+    (DestroyReply { id, name, versions, whole: true }, changes)
 }
 
 impl Reply for DestroyReply {
     fn remember(&self) -> Vec<u8> {
         let (flag, numbers) = (Some(self.whole), Some(self.versions.clone()));
-        Remembered {
-            flag,
-            numbers,
-            ..Remembered::of(self.id, &self.name)
-        }
-        .encode()
+        Remembered { flag, numbers, ..Remembered::of(self.id, &self.name) }.encode()
     }
 
     fn recall(remembered: &[u8]) -> Option<Self> {
-        let Remembered {
-            id,
-            name,
-            flag,
-            numbers,
-            ..
-        } = Remembered::decode(remembered)?;
-        Some(Self {
-            id,
-            name,
-            versions: numbers?,
-            whole: flag?,
-        })
+        let Remembered { id, name, flag, numbers, .. } = Remembered::decode(remembered)?;
+        Some(Self { id, name, versions: numbers?, whole: flag? })
     }
 }
 
@@ -167,8 +123,7 @@ impl Operation for Purge {
 
 impl Purge {
     fn is_due(&self, head: &SecretBody, now: Timestamp) -> bool {
-        head.deleted_at
-            .is_some_and(|deleted| now.0 >= deleted.0.saturating_add(self.retention_milliseconds))
+        head.deleted_at.is_some_and(|deleted| now.0 >= deleted.0.saturating_add(self.retention_milliseconds))
     }
 }
 

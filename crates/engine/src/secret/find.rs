@@ -14,11 +14,7 @@ pub(super) struct Found<'a> {
 }
 
 /// The secret, or that there is none. Permission is judged before existence is told: a caller who may not learns nothing.
-pub(super) fn find<'a>(
-    facts: &mut Facts<'a>,
-    action: Action,
-    selector: &Selector,
-) -> Result<Option<Found<'a>>, Stop> {
+pub(super) fn find<'a>(facts: &mut Facts<'a>, action: Action, selector: &Selector) -> Result<Option<Found<'a>>, Stop> {
     match selector {
         Selector::Name(name) => by_name(facts, action, name),
         Selector::Id(id) => by_id(facts, action, *id),
@@ -26,39 +22,26 @@ pub(super) fn find<'a>(
 }
 
 /// The secret, or the refusal of a missing one.
-pub(super) fn existing<'a>(
-    facts: &mut Facts<'a>,
-    action: Action,
-    selector: &Selector,
-) -> Result<Found<'a>, Stop> {
+pub(super) fn existing<'a>(facts: &mut Facts<'a>, action: Action, selector: &Selector) -> Result<Found<'a>, Stop> {
     find(facts, action, selector)?.ok_or_else(|| missing(selector).into())
 }
 
 /// The secret, or the refusal of a missing or deleted one.
-pub(super) fn live<'a>(
-    facts: &mut Facts<'a>,
-    action: Action,
-    selector: &Selector,
-) -> Result<Found<'a>, Stop> {
+pub(super) fn live<'a>(facts: &mut Facts<'a>, action: Action, selector: &Selector) -> Result<Found<'a>, Stop> {
     let found = existing(facts, action, selector)?;
     found.refuse_deleted(selector)?;
     Ok(found)
 }
 
 pub(super) fn missing(selector: &Selector) -> Refusal {
-    Refusal::NotFound {
-        what: "secret",
-        target: selector.to_string(),
-    }
+    Refusal::NotFound { what: "secret", target: selector.to_string() }
 }
 
 impl Found<'_> {
     /// Refuses when the secret is deleted.
     pub fn refuse_deleted(&self, selector: &Selector) -> Result<(), Refusal> {
         match self.head.deleted_at {
-            Some(_) => Err(Refusal::Deleted {
-                target: selector.to_string(),
-            }),
+            Some(_) => Err(Refusal::Deleted { target: selector.to_string() }),
             None => Ok(()),
         }
     }
@@ -67,19 +50,13 @@ impl Found<'_> {
     pub fn refuse_other_version(&self, expected: Option<u32>) -> Result<(), Refusal> {
         let found = self.head.current;
         match expected {
-            Some(expected) if expected != found => {
-                Err(Refusal::VersionConflict { expected, found })
-            }
+            Some(expected) if expected != found => Err(Refusal::VersionConflict { expected, found }),
             _ => Ok(()),
         }
     }
 }
 
-fn by_name<'a>(
-    facts: &mut Facts<'a>,
-    action: Action,
-    name: &Name,
-) -> Result<Option<Found<'a>>, Stop> {
+fn by_name<'a>(facts: &mut Facts<'a>, action: Action, name: &Name) -> Result<Option<Found<'a>>, Stop> {
     facts.permit(action, Object::Name(name.as_str()))?;
     let Some(id) = facts.name(SecretBody::KIND, name)? else {
         return Ok(None);

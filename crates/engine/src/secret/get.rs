@@ -42,12 +42,7 @@ impl Operation for Get {
         let (entry, stored) = version_record(facts, &found, &self.selector, self.version)?;
         let value = open(facts, &found, entry, stored)?;
         let name = found.head.name.clone();
-        Ok(Done::read(GetReply {
-            id: found.id,
-            name,
-            version: entry.number,
-            value,
-        }))
+        Ok(Done::read(GetReply { id: found.id, name, version: entry.number, value }))
     }
 }
 
@@ -62,21 +57,14 @@ pub(super) fn version_record<'a>(
     version: Option<u32>,
 ) -> Result<(&'a VersionEntry, &'a SecretVersionBody), Stop> {
     let head: &'a SecretBody = found.head;
-    let entry = head
-        .entry(version)
-        .ok_or_else(|| missing_version(selector, version.unwrap_or(head.current)))?;
+    let entry = head.entry(version).ok_or_else(|| missing_version(selector, version.unwrap_or(head.current)))?;
     // When the head still lists it and it is gone, a later put has pruned it in between.
-    let stored = facts
-        .record::<SecretVersionBody>(entry.record_key())?
-        .ok_or(Stop::Stale)?;
+    let stored = facts.record::<SecretVersionBody>(entry.record_key())?.ok_or(Stop::Stale)?;
     Ok((entry, stored))
 }
 
 pub(super) fn missing_version(selector: &Selector, version: u32) -> Refusal {
-    Refusal::NotFound {
-        what: "version",
-        target: format!("{version} of {selector}"),
-    }
+    Refusal::NotFound { what: "version", target: format!("{version} of {selector}") }
 }
 
 /// Opens a version's value with the key it names. Whatever does not fit gives one and the same refusal.
@@ -92,14 +80,8 @@ fn open(
     }
     let key = facts.key(&KeyChoice::Exact(stored.key_id, stored.key_version))?;
     let mut opened = SecretBytes::with_capacity(stored.value.len());
-    let header = value::open(
-        &key.sealing,
-        Purpose::Secrets,
-        &place(entry),
-        &stored.value,
-        &mut opened,
-    )
-    .map_err(|_| Refusal::DoesNotOpen)?;
+    let header = value::open(&key.sealing, Purpose::Secrets, &place(entry), &stored.value, &mut opened)
+        .map_err(|_| Refusal::DoesNotOpen)?;
     if (header.key_id, header.key_version) == (stored.key_id, stored.key_version) {
         Ok(opened)
     } else {

@@ -62,18 +62,13 @@ impl List {
     fn check(&self) -> Result<(), Refusal> {
         check_prefix(&self.prefix)?;
         if let Some(after) = &self.after {
-            Name::parse(after).map_err(|_| Refusal::Invalid {
-                field: "after",
-                reason: "it is not a name".to_owned(),
-            })?;
+            Name::parse(after)
+                .map_err(|_| Refusal::Invalid { field: "after", reason: "it is not a name".to_owned() })?;
         }
         if (1..=LIST_LIMIT).contains(&self.limit) {
             return Ok(());
         }
-        Err(Refusal::Invalid {
-            field: "limit",
-            reason: format!("choose 1 to {LIST_LIMIT}"),
-        })
+        Err(Refusal::Invalid { field: "limit", reason: format!("choose 1 to {LIST_LIMIT}") })
     }
 }
 
@@ -86,26 +81,13 @@ impl Operation for List {
         facts.permit(Self::ACTION, Object::Name(&self.prefix))?;
         // One more than is shown tells whether there is another page.
         let (prefix, after) = (self.prefix.clone(), self.after.clone());
-        let request = PageRequest {
-            kind: SecretBody::KIND,
-            prefix,
-            after,
-            limit: self.limit + 1,
-        };
+        let request = PageRequest { kind: SecretBody::KIND, prefix, after, limit: self.limit + 1 };
         let names = facts.page(&request)?;
         let shown = names.get(..self.limit).unwrap_or(names);
         facts.prefetch(shown.iter().map(|(_, id)| SecretBody::record_key(*id)))?;
 
-        let next = if shown.len() < names.len() {
-            shown.last().map(|(name, _)| name.clone())
-        } else {
-            None
-        };
-        let mut reply = ListReply {
-            entries: Vec::with_capacity(shown.len()),
-            withheld: Vec::new(),
-            next,
-        };
+        let next = if shown.len() < names.len() { shown.last().map(|(name, _)| name.clone()) } else { None };
+        let mut reply = ListReply { entries: Vec::with_capacity(shown.len()), withheld: Vec::new(), next };
         for (name, id) in shown {
             self.add(facts, &mut reply, name, *id)?;
         }
@@ -115,13 +97,7 @@ impl Operation for List {
 }
 
 impl List {
-    fn add(
-        &self,
-        facts: &mut Facts<'_>,
-        reply: &mut ListReply,
-        name: &Name,
-        id: Id,
-    ) -> Result<(), Stop> {
+    fn add(&self, facts: &mut Facts<'_>, reply: &mut ListReply, name: &Name, id: Id) -> Result<(), Stop> {
         match facts.record::<SecretBody>(SecretBody::record_key(id)) {
             Ok(Some(head)) if head.name == *name => {
                 if self.deleted || head.deleted_at.is_none() {
@@ -130,11 +106,7 @@ impl List {
             }
             // Renamed or destroyed since the page was made.
             Ok(Some(_) | None) => {}
-            Err(Stop::Refused(why)) => reply.withheld.push(Withheld {
-                id,
-                name: name.clone(),
-                why,
-            }),
+            Err(Stop::Refused(why)) => reply.withheld.push(Withheld { id, name: name.clone(), why }),
             Err(other) => return Err(other),
         }
         Ok(())
@@ -143,20 +115,8 @@ impl List {
 
 impl Entry {
     fn of(id: Id, head: &SecretBody) -> Self {
-        let SecretBody {
-            name,
-            current,
-            updated_at,
-            deleted_at,
-            ..
-        } = head;
-        Self {
-            id,
-            name: name.clone(),
-            version: *current,
-            updated_at: *updated_at,
-            deleted_at: *deleted_at,
-        }
+        let SecretBody { name, current, updated_at, deleted_at, .. } = head;
+        Self { id, name: name.clone(), version: *current, updated_at: *updated_at, deleted_at: *deleted_at }
     }
 }
 

@@ -10,9 +10,7 @@ use super::reply::Remembered;
 use super::{DEFAULT_KEEP, KEEP_CEILING, KEY_NAME, VALUE_BYTES};
 use crate::name::{Name, Selector};
 use crate::policy::Action;
-use crate::rule::{
-    Change, Done, Facts, KeyChoice, KeyHandle, NameChange, Operation, Refusal, Reply, Stop,
-};
+use crate::rule::{Change, Done, Facts, KeyChoice, KeyHandle, NameChange, Operation, Refusal, Reply, Stop};
 
 /// Stores a value. A secret that is there keeps its id and gets a new version; a name that is free gets a new secret.
 #[derive(Debug)]
@@ -46,33 +44,20 @@ impl Put {
     /// Stores `value` whatever is there, and keeps as many versions as is usual.
     #[must_use]
     pub const fn new(selector: Selector, value: SecretBytes) -> Self {
-        Self {
-            selector,
-            value,
-            expected_version: None,
-            keep: None,
-            default_keep: DEFAULT_KEEP,
-        }
+        Self { selector, value, expected_version: None, keep: None, default_keep: DEFAULT_KEEP }
     }
 
     fn check(&self) -> Result<(), Refusal> {
         let actual = self.value.len();
         if actual > VALUE_BYTES {
-            return Err(Refusal::TooLarge {
-                what: "the value",
-                actual,
-                limit: VALUE_BYTES,
-            });
+            return Err(Refusal::TooLarge { what: "the value", actual, limit: VALUE_BYTES });
         }
         let keep = self.keep.unwrap_or(self.default_keep);
         if (1..=KEEP_CEILING).contains(&keep) {
             return Ok(());
         }
         let reason = format!("{keep} versions cannot be kept; choose 1 to {KEEP_CEILING}");
-        Err(Refusal::Invalid {
-            field: "keep",
-            reason,
-        })
+        Err(Refusal::Invalid { field: "keep", reason })
     }
 
     fn create(&self, facts: &mut Facts<'_>) -> Result<Done<PutReply>, Stop> {
@@ -84,11 +69,7 @@ impl Put {
         }
         let key = facts.key(&KeyChoice::Active(KEY_NAME))?;
         let id = facts.new_id();
-        let head = SecretBody::new(
-            name.clone(),
-            facts.now(),
-            self.keep.unwrap_or(self.default_keep),
-        );
+        let head = SecretBody::new(name.clone(), facts.now(), self.keep.unwrap_or(self.default_keep));
         self.store(facts, &key, id, head, NameChange::Take(name.clone()))
     }
 
@@ -112,17 +93,8 @@ impl Put {
     ) -> Result<Done<PutReply>, Stop> {
         let now = facts.now();
         let number = head.current.checked_add(1).ok_or_else(used_up)?;
-        let entry = VersionEntry {
-            number,
-            record: facts.new_id(),
-            created_at: now,
-        };
-        let reply = PutReply {
-            id,
-            name: head.name.clone(),
-            version: number,
-            created: number == 1,
-        };
+        let entry = VersionEntry { number, record: facts.new_id(), created_at: now };
+        let reply = PutReply { id, name: head.name.clone(), version: number, created: number == 1 };
 
         head.current = number;
         head.updated_at = now;
@@ -140,32 +112,14 @@ impl Put {
     fn version_change(&self, key: &KeyHandle, secret_id: Id, entry: &VersionEntry) -> Change {
         let mut sealed = Vec::new();
         let place = place(entry);
-        value::seal(
-            &key.sealing,
-            Purpose::Secrets,
-            key.key_id,
-            key.version,
-            &place,
-            self.value.expose(),
-            &mut sealed,
-        );
+        value::seal(&key.sealing, Purpose::Secrets, key.key_id, key.version, &place, self.value.expose(), &mut sealed);
         let length = sealed.len();
         let sealed_under = (key.key_id, key.version);
-        let record = SecretVersionBody::new(
-            secret_id,
-            entry.number,
-            entry.created_at,
-            sealed_under,
-            sealed,
-        );
+        let record = SecretVersionBody::new(secret_id, entry.number, entry.created_at, sealed_under, sealed);
         let mut bytes = Vec::with_capacity(length + VERSION_BODY_MARGIN);
         body::encode_into(&record, &mut bytes);
         let body = SecretBytes::from_vec(bytes);
-        Change::Put {
-            key: entry.record_key(),
-            body,
-            name: NameChange::None,
-        }
+        Change::Put { key: entry.record_key(), body, name: NameChange::None }
     }
 }
 
@@ -186,64 +140,34 @@ impl Operation for Put {
 impl Reply for PutReply {
     fn remember(&self) -> Vec<u8> {
         let number = Some(self.version);
-        Remembered {
-            number,
-            flag: Some(self.created),
-            ..Remembered::of(self.id, &self.name)
-        }
-        .encode()
+        Remembered { number, flag: Some(self.created), ..Remembered::of(self.id, &self.name) }.encode()
     }
 
     fn recall(remembered: &[u8]) -> Option<Self> {
-        let Remembered {
-            id,
-            name,
-            number,
-            flag,
-            ..
-        } = Remembered::decode(remembered)?;
-        Some(Self {
-            id,
-            name,
-            version: number?,
-            created: flag?,
-        })
+        let Remembered { id, name, number, flag, .. } = Remembered::decode(remembered)?;
+        Some(Self { id, name, version: number?, created: flag? })
     }
 }
 
 /// Where a version's value belongs: nowhere else does it open.
 pub(super) const fn place(entry: &VersionEntry) -> Place<'static> {
-    Place::Record {
-        key: entry.record_key(),
-        field: VALUE_FIELD,
-        version: entry.number,
-    }
+    Place::Record { key: entry.record_key(), field: VALUE_FIELD, version: entry.number }
 }
 
 /// Writes a secret's head.
 pub(super) fn head_change(id: Id, head: &SecretBody, name: NameChange) -> Change {
     let body = SecretBytes::from_vec(body::encode(head));
-    Change::Put {
-        key: SecretBody::record_key(id),
-        body,
-        name,
-    }
+    Change::Put { key: SecretBody::record_key(id), body, name }
 }
 
 /// Removes a version's record.
 pub(super) fn version_end(entry: &VersionEntry) -> Change {
-    Change::Delete {
-        key: entry.record_key(),
-        name: NameChange::None,
-    }
+    Change::Delete { key: entry.record_key(), name: NameChange::None }
 }
 
 fn used_up() -> Refusal {
     let reason = "its version numbers are used up; store the value under another name".to_owned();
-    Refusal::Invalid {
-        field: "version",
-        reason,
-    }
+    Refusal::Invalid { field: "version", reason }
 }
 
 /// What a version's body needs beside the value: two ids, numbers and heads of CBOR items.

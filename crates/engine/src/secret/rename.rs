@@ -36,30 +36,17 @@ impl Operation for Rename {
         // Both names are judged; the audit line shows the one the secret had.
         facts.permit(Self::ACTION, Object::Name(self.to.as_str()))?;
         let found = live(facts, Self::ACTION, &self.selector)?;
-        let reply = RenameReply {
-            id: found.id,
-            name: self.to.clone(),
-        };
+        let reply = RenameReply { id: found.id, name: self.to.clone() };
         if found.head.name == self.to {
             return Ok(Done::read(reply));
         }
         if facts.name(SecretBody::KIND, &self.to)?.is_some() {
-            return Err(Refusal::NameTaken {
-                name: self.to.to_string(),
-            }
-            .into());
+            return Err(Refusal::NameTaken { name: self.to.to_string() }.into());
         }
         let mut head = found.head.clone();
         let from = std::mem::replace(&mut head.name, self.to.clone());
         head.updated_at = facts.now();
-        let change = head_change(
-            found.id,
-            &head,
-            NameChange::Move {
-                from,
-                to: self.to.clone(),
-            },
-        );
+        let change = head_change(found.id, &head, NameChange::Move { from, to: self.to.clone() });
         Ok(facts.commit(reply, vec![change]))
     }
 }

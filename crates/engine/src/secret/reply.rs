@@ -30,15 +30,7 @@ impl Body for Remembered {}
 
 impl Remembered {
     pub fn of(id: Id, name: &Name) -> Self {
-        Self {
-            version: Self::VERSION,
-            id,
-            name: name.clone(),
-            number: None,
-            flag: None,
-            at: None,
-            numbers: None,
-        }
+        Self { version: Self::VERSION, id, name: name.clone(), number: None, flag: None, at: None, numbers: None }
     }
 
     pub fn encode(&self) -> Vec<u8> {

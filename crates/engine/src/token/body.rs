@@ -52,15 +52,7 @@ impl TokenBody {
         description: Option<String>,
     ) -> Self {
         let role = role.word().to_owned();
-        Self {
-            version: Self::VERSION,
-            text_sha256,
-            role,
-            created_at,
-            expires_at,
-            issued_by,
-            description,
-        }
+        Self { version: Self::VERSION, text_sha256, role, created_at, expires_at, issued_by, description }
     }
 
     /// Whether the token is over.
@@ -77,11 +69,7 @@ impl TokenBody {
             return None;
         }
         let role = Role::from_word(&self.role);
-        Some(Principal {
-            identity: Identity::Token { id },
-            role,
-            channel: Channel::Network,
-        })
+        Some(Principal { identity: Identity::Token { id }, role, channel: Channel::Network })
     }
 }
 
@@ -91,9 +79,7 @@ pub fn digest(token: &AccessToken) -> Option<[u8; 32]> {
     let text = token.expose();
     let random = text.strip_prefix(PREFIX)?;
     let is_form = random.len() == RANDOM_TEXT_BYTES
-        && random
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        && random.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     is_form.then(|| hash::sha256(&[text.as_bytes()]))
 }
 

@@ -48,28 +48,18 @@ impl Issue {
     fn check(&self) -> Result<(), Refusal> {
         if !LIFETIME_MILLISECONDS.contains(&self.expires_in_milliseconds) {
             let reason = "a token lives at least one minute and at most 366 days".to_owned();
-            return Err(Refusal::Invalid {
-                field: "expires",
-                reason,
-            });
+            return Err(Refusal::Invalid { field: "expires", reason });
         }
         let Some(description) = &self.description else {
             return Ok(());
         };
         let (what, actual, limit) = ("the description", description.len(), DESCRIPTION_BYTES);
         if actual > limit {
-            return Err(Refusal::TooLarge {
-                what,
-                actual,
-                limit,
-            });
+            return Err(Refusal::TooLarge { what, actual, limit });
         }
         if description.chars().any(char::is_control) {
             let reason = "it holds control characters".to_owned();
-            return Err(Refusal::Invalid {
-                field: "description",
-                reason,
-            });
+            return Err(Refusal::Invalid { field: "description", reason });
         }
         Ok(())
     }
@@ -88,26 +78,10 @@ impl Operation for Issue {
         let expires_at = Timestamp(created_at.0.saturating_add(self.expires_in_milliseconds));
         let issued_by = facts.principal().identity.to_string();
         let times = (created_at, expires_at);
-        let record = TokenBody::new(
-            digest,
-            self.role,
-            times,
-            issued_by,
-            self.description.clone(),
-        );
+        let record = TokenBody::new(digest, self.role, times, issued_by, self.description.clone());
         let body = SecretBytes::from_vec(body::encode(&record));
-        let change = Change::Put {
-            key: TokenBody::record_key(id),
-            body,
-            name: NameChange::None,
-        };
-        let reply = IssueReply {
-            id,
-            token,
-            role: self.role,
-            created_at,
-            expires_at,
-        };
+        let change = Change::Put { key: TokenBody::record_key(id), body, name: NameChange::None };
+        let reply = IssueReply { id, token, role: self.role, created_at, expires_at };
         Ok(facts.commit_witnessed(reply, vec![change]))
     }
 }
@@ -124,8 +98,5 @@ fn new_token(facts: &mut Facts<'_>) -> (AccessToken, [u8; 32]) {
         .encode_slice(random.as_slice(), text.extend_zeroed(RANDOM_TEXT_BYTES))
         .expect("32 bytes are 43 characters of base64url");
     let digest = hash::sha256(&[text.expose()]);
-    (
-        AccessToken::from_bytes(text).expect("base64url is text"),
-        digest,
-    )
+    (AccessToken::from_bytes(text).expect("base64url is text"), digest)
 }

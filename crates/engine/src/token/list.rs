@@ -55,31 +55,15 @@ impl Operation for List {
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<ListReply>, Stop> {
         facts.permit(Self::ACTION, Object::System)?;
         if !(1..=LIST_LIMIT).contains(&self.limit) {
-            return Err(Refusal::Invalid {
-                field: "limit",
-                reason: format!("choose 1 to {LIST_LIMIT}"),
-            }
-            .into());
+            return Err(Refusal::Invalid { field: "limit", reason: format!("choose 1 to {LIST_LIMIT}") }.into());
         }
-        let request = IdsRequest {
-            kind: TokenBody::KIND,
-            after: self.after,
-            limit: self.limit + 1,
-        };
+        let request = IdsRequest { kind: TokenBody::KIND, after: self.after, limit: self.limit + 1 };
         let ids = facts.ids(&request)?;
         let shown = ids.get(..self.limit).unwrap_or(ids);
         facts.prefetch(shown.iter().map(|id| TokenBody::record_key(*id)))?;
 
-        let next = if shown.len() < ids.len() {
-            shown.last().copied()
-        } else {
-            None
-        };
-        let mut reply = ListReply {
-            entries: Vec::with_capacity(shown.len()),
-            withheld: Vec::new(),
-            next,
-        };
+        let next = if shown.len() < ids.len() { shown.last().copied() } else { None };
+        let mut reply = ListReply { entries: Vec::with_capacity(shown.len()), withheld: Vec::new(), next };
         for id in shown {
             match facts.record::<TokenBody>(TokenBody::record_key(*id)) {
                 Ok(Some(token)) => reply.entries.push(TokenView::of(*id, token, facts.now())),

@@ -28,16 +28,9 @@ impl Operation for Revoke {
         facts.permit(Self::ACTION, Object::Id(self.id))?;
         let key = TokenBody::record_key(self.id);
         if facts.record::<TokenBody>(key)?.is_none() {
-            return Err(Refusal::NotFound {
-                what: "token",
-                target: self.id.to_string(),
-            }
-            .into());
+            return Err(Refusal::NotFound { what: "token", target: self.id.to_string() }.into());
         }
-        let change = Change::Delete {
-            key,
-            name: NameChange::None,
-        };
+        let change = Change::Delete { key, name: NameChange::None };
         Ok(facts.commit_witnessed(RevokeReply { id: self.id }, vec![change]))
     }
 }

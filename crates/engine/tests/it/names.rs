@@ -80,18 +80,8 @@ const PIECES: [&str; 66] = [
     "_",
 ];
 
-const NAMES: [&str; 10] = [
-    "ftp/acme",
-    "a",
-    "db/prod/main",
-    "Root",
-    "root",
-    "x.y",
-    "a_b",
-    "mail@host",
-    "v1-2",
-    "0190b5a0/0000",
-];
+const NAMES: [&str; 10] =
+    ["ftp/acme", "a", "db/prod/main", "Root", "root", "x.y", "a_b", "mail@host", "v1-2", "0190b5a0/0000"];
 
 /// Every piece before, behind, within and doubled around every name, and case changes.
 fn variants() -> BTreeSet<String> {
@@ -118,14 +108,10 @@ fn variants() -> BTreeSet<String> {
 
 /// The rule of the specification, read from its text: segments `[A-Za-z0-9][A-Za-z0-9._@-]*`.
 fn is_canonical(text: &str) -> bool {
-    let letter_or_digit =
-        |c| "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".contains(c);
+    let letter_or_digit = |c| "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".contains(c);
     let segment_is = |segment: &str| {
         segment.len() <= 128
-            && segment
-                .chars()
-                .enumerate()
-                .all(|(at, c)| letter_or_digit(c) || at > 0 && "._@-".contains(c))
+            && segment.chars().enumerate().all(|(at, c)| letter_or_digit(c) || at > 0 && "._@-".contains(c))
             && !segment.is_empty()
     };
     text.split('/').all(segment_is) && text.split('/').count() <= 16
@@ -151,10 +137,7 @@ fn five_thousand_variants_are_one_name_everywhere_or_refused() {
             Err(other) => panic!("{text:?}: {other}"),
         }
     }
-    assert!(
-        accepted > 100 && refused > 4000,
-        "{accepted} accepted, {refused} refused"
-    );
+    assert!(accepted > 100 && refused > 4000, "{accepted} accepted, {refused} refused");
 }
 
 /// Authorised is executed is audited is what was asked for.
@@ -162,19 +145,12 @@ fn one_and_the_same(text: &str, name: Name) {
     let mut shell = Shell::new();
     let selector = Selector::parse(text).unwrap();
     assert_eq!(selector, Selector::Name(name));
-    let reply = shell
-        .admin(&Put::new(selector.clone(), SecretBytes::from_slice(b"v")))
-        .unwrap();
+    let reply = shell.admin(&Put::new(selector.clone(), SecretBytes::from_slice(b"v"))).unwrap();
     assert_eq!(shell.last.trace.target, text, "audited");
     assert_eq!(shell.head(text).name.as_str(), text, "executed");
     assert_eq!(reply.name.as_str(), text, "answered");
     assert_eq!(shell.count(RecordKind::Secret), 1);
-    shell
-        .admin(&Get {
-            selector,
-            version: None,
-        })
-        .unwrap();
+    shell.admin(&Get { selector, version: None }).unwrap();
     assert_eq!(shell.last.trace.target, text, "audited");
 }
 
@@ -182,10 +158,7 @@ fn one_and_the_same(text: &str, name: Name) {
 fn names_that_differ_in_case_are_two_names() {
     let mut shell = Shell::new();
     for text in ["Root", "root", "ROOT"] {
-        let put = Put::new(
-            Selector::parse(text).unwrap(),
-            SecretBytes::from_slice(text.as_bytes()),
-        );
+        let put = Put::new(Selector::parse(text).unwrap(), SecretBytes::from_slice(text.as_bytes()));
         assert!(shell.admin(&put).unwrap().created);
     }
     assert_eq!(shell.count(RecordKind::Secret), 3);
@@ -204,21 +177,12 @@ fn lengths_are_judged_at_their_bounds() {
 
 #[test]
 fn a_name_never_looks_like_an_id() {
-    for text in [
-        "0190b5a0-0000-7000-8000-000000000000",
-        "0190B5A0-0000-7000-8000-00000000000F",
-    ] {
+    for text in ["0190b5a0-0000-7000-8000-000000000000", "0190B5A0-0000-7000-8000-00000000000F"] {
         assert!(matches!(Name::parse(text), Err(Refusal::Invalid { .. })));
-        assert_eq!(
-            Selector::parse(text).unwrap(),
-            Selector::Id(Id::parse(text).unwrap())
-        );
+        assert_eq!(Selector::parse(text).unwrap(), Selector::Id(Id::parse(text).unwrap()));
     }
     let almost = "0190b5a0-0000-7000-8000-00000000000g";
-    assert_eq!(
-        Selector::parse(almost).unwrap(),
-        Selector::Name(Name::parse(almost).unwrap())
-    );
+    assert_eq!(Selector::parse(almost).unwrap(), Selector::Name(Name::parse(almost).unwrap()));
 }
 
 #[test]

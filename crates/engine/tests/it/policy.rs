@@ -1,9 +1,7 @@
 //! Who may do what: every role, action and channel against a table, and a model that was written apart.
 
 use proptest::prelude::*;
-use strongroom_engine::policy::{
-    Action, Channel, Decision, Identity, Object, Principal, Role, decide,
-};
+use strongroom_engine::policy::{Action, Channel, Decision, Identity, Object, Principal, Role, decide};
 use strongroom_envelope::Id;
 
 /// Action, then who may: admin local, admin network, data local, data network, read local, read network.
@@ -42,11 +40,7 @@ const TABLE: [(&str, &str); 28] = [
 const CHANNELS: [Channel; 2] = [Channel::Local, Channel::Network];
 
 fn principal(role: Option<Role>, channel: Channel) -> Principal {
-    Principal {
-        identity: Identity::Peer { uid: 1000 },
-        role,
-        channel,
-    }
+    Principal { identity: Identity::Peer { uid: 1000 }, role, channel }
 }
 
 fn allows(role: Option<Role>, channel: Channel, action: Action) -> bool {
@@ -57,12 +51,9 @@ fn allows(role: Option<Role>, channel: Channel, action: Action) -> bool {
 fn the_table_holds_for_every_role_action_and_channel() {
     let mut judged = 0;
     for (word, row) in TABLE {
-        let columns = Role::ALL
-            .into_iter()
-            .flat_map(|role| CHANNELS.map(|channel| (role, channel)));
+        let columns = Role::ALL.into_iter().flat_map(|role| CHANNELS.map(|channel| (role, channel)));
         for ((role, channel), expected) in columns.zip(row.chars()) {
-            let allowed =
-                Action::from_word(word).is_some_and(|action| allows(Some(role), channel, action));
+            let allowed = Action::from_word(word).is_some_and(|action| allows(Some(role), channel, action));
             assert_eq!(allowed, expected == 'y', "{word:?} {role:?} {channel:?}");
             judged += 1;
         }
@@ -73,39 +64,21 @@ fn the_table_holds_for_every_role_action_and_channel() {
 #[test]
 fn the_table_names_every_action() {
     let mut words: Vec<&str> = Action::ALL.iter().map(|action| action.word()).collect();
-    let named: Vec<&str> = TABLE
-        .iter()
-        .map(|(word, _)| *word)
-        .filter(|word| Action::from_word(word).is_some())
-        .collect();
+    let named: Vec<&str> =
+        TABLE.iter().map(|(word, _)| *word).filter(|word| Action::from_word(word).is_some()).collect();
     assert_eq!(words, named);
     words.sort_unstable();
     words.dedup();
-    assert_eq!(
-        words.len(),
-        Action::ALL.len(),
-        "no word stands for two actions"
-    );
+    assert_eq!(words.len(), Action::ALL.len(), "no word stands for two actions");
 }
 
 #[test]
 fn no_role_may_do_nothing() {
     for action in Action::ALL {
         for channel in CHANNELS {
-            for identity in [
-                Identity::System,
-                Identity::Peer { uid: 0 },
-                Identity::Token { id: Id([1; 16]) },
-            ] {
-                let nobody = Principal {
-                    identity,
-                    role: None,
-                    channel,
-                };
-                assert!(
-                    matches!(decide(&nobody, *action, Object::System), Decision::Deny(_)),
-                    "{action:?}"
-                );
+            for identity in [Identity::System, Identity::Peer { uid: 0 }, Identity::Token { id: Id([1; 16]) }] {
+                let nobody = Principal { identity, role: None, channel };
+                assert!(matches!(decide(&nobody, *action, Object::System), Decision::Deny(_)), "{action:?}");
             }
         }
     }
@@ -113,18 +86,7 @@ fn no_role_may_do_nothing() {
 
 #[test]
 fn an_unknown_word_is_no_role() {
-    for word in [
-        "",
-        "root",
-        "Admin",
-        " admin",
-        "admin ",
-        "admin\u{301}",
-        "аdmin",
-        "ADMIN",
-        "data,admin",
-        "*",
-    ] {
+    for word in ["", "root", "Admin", " admin", "admin ", "admin\u{301}", "аdmin", "ADMIN", "data,admin", "*"] {
         assert_eq!(Role::from_word(word), None, "{word:?}");
     }
     for role in Role::ALL {
@@ -135,10 +97,7 @@ fn an_unknown_word_is_no_role() {
 #[test]
 fn the_server_itself_may_do_everything_it_does() {
     for action in Action::ALL {
-        assert_eq!(
-            decide(&Principal::system(), *action, Object::System),
-            Decision::Allow
-        );
+        assert_eq!(decide(&Principal::system(), *action, Object::System), Decision::Allow);
     }
 }
 
@@ -147,11 +106,7 @@ fn a_refusal_names_role_and_action_and_never_the_object() {
     for action in Action::ALL {
         for role in Role::ALL {
             for channel in CHANNELS {
-                let judged = decide(
-                    &principal(Some(role), channel),
-                    *action,
-                    Object::Name("hidden/name"),
-                );
+                let judged = decide(&principal(Some(role), channel), *action, Object::Name("hidden/name"));
                 if let Decision::Deny(reason) = judged {
                     assert!(reason.contains(action.word()), "{reason}");
                     assert!(!reason.contains("hidden"), "{reason}");
@@ -190,10 +145,7 @@ fn any_identity() -> impl Strategy<Value = Identity> {
 }
 
 fn any_role() -> impl Strategy<Value = Option<Role>> {
-    prop_oneof![
-        Just(None),
-        proptest::sample::select(Role::ALL.to_vec()).prop_map(Some)
-    ]
+    prop_oneof![Just(None), proptest::sample::select(Role::ALL.to_vec()).prop_map(Some)]
 }
 
 proptest! {

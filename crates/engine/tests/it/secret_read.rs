@@ -17,28 +17,17 @@ fn by_name(text: &str) -> Selector {
 }
 
 fn put(shell: &mut Shell, target: &str, value: &[u8]) -> Id {
-    shell
-        .admin(&Put::new(by_name(target), SecretBytes::from_slice(value)))
-        .unwrap()
-        .id
+    shell.admin(&Put::new(by_name(target), SecretBytes::from_slice(value))).unwrap().id
 }
 
 fn get(shell: &mut Shell, selector: Selector) -> Result<Vec<u8>, Refusal> {
-    shell
-        .admin(&Get {
-            selector,
-            version: None,
-        })
-        .map(|reply| reply.value.expose().to_vec())
+    shell.admin(&Get { selector, version: None }).map(|reply| reply.value.expose().to_vec())
 }
 
 /// Where the current version of a secret lies.
 fn version_key(shell: &Shell, target: &str) -> RecordKey {
     let head = shell.head(target);
-    RecordKey::new(
-        RecordKind::SecretVersion,
-        head.versions.last().unwrap().record,
-    )
+    RecordKey::new(RecordKind::SecretVersion, head.versions.last().unwrap().record)
 }
 
 /// Changes the body of a stored version, as one who can seal records but has no application key.
@@ -54,23 +43,11 @@ fn a_value_is_read_by_name_and_by_id() {
     let mut shell = Shell::new();
     let id = put(&mut shell, "ftp/acme", b"\x00binary\xff");
     for selector in [by_name("ftp/acme"), Selector::Id(id)] {
-        let reply = shell
-            .admin(&Get {
-                selector,
-                version: None,
-            })
-            .unwrap();
-        assert_eq!(
-            (reply.id, reply.name.as_str(), reply.version),
-            (id, "ftp/acme", 1)
-        );
+        let reply = shell.admin(&Get { selector, version: None }).unwrap();
+        assert_eq!((reply.id, reply.name.as_str(), reply.version), (id, "ftp/acme", 1));
         assert_eq!(reply.value.expose(), b"\x00binary\xff");
         assert_eq!(shell.last.trace.target, "ftp/acme");
-        assert_eq!(
-            shell.last.trace.key,
-            Some(shell.active),
-            "the audit line names the key that was used"
-        );
+        assert_eq!(shell.last.trace.key, Some(shell.active), "the audit line names the key that was used");
         assert_eq!(shell.last.changes, 0);
     }
 }
@@ -82,26 +59,12 @@ fn metadata_tells_all_but_the_value() {
     shell.rotate();
     shell.now = Timestamp(BEGIN.0 + 9);
     put(&mut shell, "a", b"2");
-    let shown = shell
-        .admin(&Show {
-            selector: by_name("a"),
-        })
-        .unwrap();
+    let shown = shell.admin(&Show { selector: by_name("a") }).unwrap();
     assert_eq!((shown.id, shown.name.as_str(), shown.version), (id, "a", 2));
-    assert_eq!(
-        (shown.created_at, shown.updated_at, shown.deleted_at),
-        (BEGIN, shell.now, None)
-    );
-    assert_eq!(
-        (shown.provider, shown.key, shown.key_version),
-        (Provider::Aes256, shell.active.0, 2)
-    );
+    assert_eq!((shown.created_at, shown.updated_at, shown.deleted_at), (BEGIN, shell.now, None));
+    assert_eq!((shown.provider, shown.key, shown.key_version), (Provider::Aes256, shell.active.0, 2));
     assert_eq!((shown.keep, shown.provider.word()), (10, "aes-256"));
-    let versions: Vec<_> = shown
-        .versions
-        .iter()
-        .map(|entry| (entry.number, entry.created_at))
-        .collect();
+    let versions: Vec<_> = shown.versions.iter().map(|entry| (entry.number, entry.created_at)).collect();
     assert_eq!(versions, [(1, BEGIN), (2, shell.now)]);
 }
 
@@ -112,12 +75,7 @@ fn a_version_opens_with_the_key_version_it_was_sealed_under() {
     shell.rotate();
     put(&mut shell, "a", b"2");
     for (version, value) in [(1, b"1"), (2, b"2")] {
-        let reply = shell
-            .admin(&Get {
-                selector: by_name("a"),
-                version: Some(version),
-            })
-            .unwrap();
+        let reply = shell.admin(&Get { selector: by_name("a"), version: Some(version) }).unwrap();
         assert_eq!(reply.value.expose(), value);
         assert_eq!(shell.last.trace.key, Some((shell.active.0, version)));
     }
@@ -130,28 +88,11 @@ fn missing_names_ids_and_versions_are_named() {
     let (missing, unknown) = (by_name("b"), Selector::Id(Id([8; 16])));
     for selector in [missing, unknown] {
         let target = selector.to_string();
-        assert_eq!(
-            get(&mut shell, selector),
-            Err(Refusal::NotFound {
-                what: "secret",
-                target
-            })
-        );
+        assert_eq!(get(&mut shell, selector), Err(Refusal::NotFound { what: "secret", target }));
     }
     for version in [0, 2, u32::MAX] {
-        let refused = shell
-            .admin(&Get {
-                selector: by_name("a"),
-                version: Some(version),
-            })
-            .map(drop);
-        assert_eq!(
-            refused,
-            Err(Refusal::NotFound {
-                what: "version",
-                target: format!("{version} of a")
-            })
-        );
+        let refused = shell.admin(&Get { selector: by_name("a"), version: Some(version) }).map(drop);
+        assert_eq!(refused, Err(Refusal::NotFound { what: "version", target: format!("{version} of a") }));
     }
 }
 
@@ -159,29 +100,10 @@ fn missing_names_ids_and_versions_are_named() {
 fn whoever_may_not_learns_nothing_of_what_is_there() {
     let mut shell = Shell::new();
     let id = put(&mut shell, "there", b"1");
-    let nobody = Principal {
-        identity: Identity::Peer { uid: 7 },
-        role: None,
-        channel: Channel::Local,
-    };
+    let nobody = Principal { identity: Identity::Peer { uid: 7 }, role: None, channel: Channel::Local };
     let mut refusals = Vec::new();
-    for selector in [
-        by_name("there"),
-        by_name("missing"),
-        Selector::Id(id),
-        Selector::Id(Id([8; 16])),
-    ] {
-        refusals.push(
-            shell
-                .execute(
-                    &nobody,
-                    &Get {
-                        selector,
-                        version: None,
-                    },
-                )
-                .map(drop),
-        );
+    for selector in [by_name("there"), by_name("missing"), Selector::Id(id), Selector::Id(Id([8; 16]))] {
+        refusals.push(shell.execute(&nobody, &Get { selector, version: None }).map(drop));
         assert_eq!(shell.last.runs, 1, "nothing is looked up for him");
     }
     assert!(matches!(refusals[0], Err(Refusal::Denied { .. })));
@@ -193,36 +115,12 @@ fn a_reader_reads_and_does_not_change() {
     let mut shell = Shell::new();
     put(&mut shell, "a", b"1");
     let reader = caller(Role::Read);
-    assert!(
-        shell
-            .execute(
-                &reader,
-                &Get {
-                    selector: by_name("a"),
-                    version: None
-                }
-            )
-            .is_ok()
-    );
-    let reason = format!(
-        "the role `read` does not include {}",
-        Action::SecretDelete.word()
-    );
+    assert!(shell.execute(&reader, &Get { selector: by_name("a"), version: None }).is_ok());
+    let reason = format!("the role `read` does not include {}", Action::SecretDelete.word());
     for target in ["a", "missing"] {
-        let delete = Delete {
-            selector: by_name(target),
-            expected_version: None,
-        };
-        assert_eq!(
-            shell.execute(&reader, &delete).map(drop),
-            Err(Refusal::Denied {
-                reason: reason.clone()
-            })
-        );
-        assert_eq!(
-            shell.last.trace.target, target,
-            "the refusal is audited with its target"
-        );
+        let delete = Delete { selector: by_name(target), expected_version: None };
+        assert_eq!(shell.execute(&reader, &delete).map(drop), Err(Refusal::Denied { reason: reason.clone() }));
+        assert_eq!(shell.last.trace.target, target, "the refusal is audited with its target");
     }
 }
 
@@ -231,26 +129,15 @@ fn a_locked_key_is_told_from_a_value_that_does_not_open() {
     let mut shell = Shell::new();
     put(&mut shell, "a", b"1");
     shell.locked_keys = true;
-    let locked = Refusal::KeyLocked {
-        key: "secrets".to_owned(),
-    };
+    let locked = Refusal::KeyLocked { key: "secrets".to_owned() };
     assert_eq!(get(&mut shell, by_name("a")), Err(locked.clone()));
     let again = Put::new(by_name("a"), SecretBytes::from_slice(b"2"));
     assert_eq!(shell.admin(&again).map(drop), Err(locked));
-    assert!(
-        shell
-            .admin(&Show {
-                selector: by_name("a")
-            })
-            .is_ok(),
-        "metadata needs no application key"
-    );
+    assert!(shell.admin(&Show { selector: by_name("a") }).is_ok(), "metadata needs no application key");
 
     shell.locked_keys = false;
     let key = version_key(&shell, "a");
-    forge(&mut shell, key, |version| {
-        *version.value.last_mut().unwrap() ^= 1
-    });
+    forge(&mut shell, key, |version| *version.value.last_mut().unwrap() ^= 1);
     assert_eq!(get(&mut shell, by_name("a")), Err(Refusal::DoesNotOpen));
 }
 
@@ -274,11 +161,7 @@ fn the_value_of_another_secret_does_not_open_here() {
     assert_eq!(get(&mut shell, by_name("a")), Err(Refusal::DoesNotOpen));
 
     shell.records.get_mut(&a).unwrap().1 = body_a;
-    assert_eq!(
-        get(&mut shell, by_name("a")),
-        Ok(b"for a".to_vec()),
-        "back in its place it opens"
-    );
+    assert_eq!(get(&mut shell, by_name("a")), Ok(b"for a".to_vec()), "back in its place it opens");
 }
 
 #[test]
@@ -288,9 +171,7 @@ fn an_older_version_does_not_open_as_a_newer_one() {
     let old = version_key(&shell, "a");
     put(&mut shell, "a", b"new");
     let new = version_key(&shell, "a");
-    let old_value = shell
-        .body::<SecretVersionBody>(RecordKind::SecretVersion, old.id)
-        .value;
+    let old_value = shell.body::<SecretVersionBody>(RecordKind::SecretVersion, old.id).value;
     forge(&mut shell, new, |version| version.value = old_value);
     assert_eq!(get(&mut shell, by_name("a")), Err(Refusal::DoesNotOpen));
 }
@@ -311,11 +192,7 @@ fn every_lie_about_a_version_is_noticed() {
         shell.rotate();
         let key = version_key(&shell, "a");
         forge(&mut shell, key, lie);
-        assert_eq!(
-            get(&mut shell, by_name("a")),
-            Err(Refusal::DoesNotOpen),
-            "lie {number}"
-        );
+        assert_eq!(get(&mut shell, by_name("a")), Err(Refusal::DoesNotOpen), "lie {number}");
     }
 }
 
@@ -325,34 +202,11 @@ fn a_value_whose_own_header_names_another_key_does_not_open() {
     put(&mut shell, "a", b"v");
     let key = version_key(&shell, "a");
     let handle = Arc::clone(&shell.keys[&shell.active]);
-    for (key_id, key_version, opens) in [
-        (handle.key_id, 1, true),
-        (Id([1; 16]), 1, false),
-        (handle.key_id, 2, false),
-    ] {
-        let (mut sealed, place) = (
-            Vec::new(),
-            Place::Record {
-                key,
-                field: 7,
-                version: 1,
-            },
-        );
-        value::seal(
-            &handle.sealing,
-            Purpose::Secrets,
-            key_id,
-            key_version,
-            &place,
-            b"w",
-            &mut sealed,
-        );
+    for (key_id, key_version, opens) in [(handle.key_id, 1, true), (Id([1; 16]), 1, false), (handle.key_id, 2, false)] {
+        let (mut sealed, place) = (Vec::new(), Place::Record { key, field: 7, version: 1 });
+        value::seal(&handle.sealing, Purpose::Secrets, key_id, key_version, &place, b"w", &mut sealed);
         forge(&mut shell, key, |version| version.value = sealed);
-        let expected = if opens {
-            Ok(b"w".to_vec())
-        } else {
-            Err(Refusal::DoesNotOpen)
-        };
+        let expected = if opens { Ok(b"w".to_vec()) } else { Err(Refusal::DoesNotOpen) };
         assert_eq!(get(&mut shell, by_name("a")), expected);
     }
 }
@@ -362,19 +216,10 @@ fn a_quarantined_or_newer_record_is_refused_by_itself() {
     let mut shell = Shell::new();
     let id = put(&mut shell, "a", b"1");
     put(&mut shell, "b", b"2");
-    let quarantined = Refusal::Quarantined {
-        target: "a".to_owned(),
-        finding: "older",
-    };
-    shell
-        .refused
-        .insert(RecordKey::new(RecordKind::Secret, id), quarantined.clone());
+    let quarantined = Refusal::Quarantined { target: "a".to_owned(), finding: "older" };
+    shell.refused.insert(RecordKey::new(RecordKind::Secret, id), quarantined.clone());
     assert_eq!(get(&mut shell, by_name("a")), Err(quarantined));
-    assert_eq!(
-        get(&mut shell, by_name("b")),
-        Ok(b"2".to_vec()),
-        "the rest is served"
-    );
+    assert_eq!(get(&mut shell, by_name("b")), Ok(b"2".to_vec()), "the rest is served");
 }
 
 #[test]
@@ -389,24 +234,12 @@ fn bodies_that_are_damaged_or_of_a_later_version_are_told_apart() {
     newer[2] = 0x02;
     shell.records.get_mut(&key).unwrap().1 = newer;
     let target = key.id.to_string();
-    assert_eq!(
-        get(&mut shell, by_name("a")),
-        Err(Refusal::WrittenByNewer {
-            target: target.clone()
-        })
-    );
+    assert_eq!(get(&mut shell, by_name("a")), Err(Refusal::WrittenByNewer { target: target.clone() }));
 
     for length in 0..body.len() {
         shell.records.get_mut(&key).unwrap().1 = body[..length].to_vec();
         let finding = "unreadable";
         let refused = get(&mut shell, by_name("a"));
-        assert_eq!(
-            refused,
-            Err(Refusal::Quarantined {
-                target: target.clone(),
-                finding
-            }),
-            "{length} bytes"
-        );
+        assert_eq!(refused, Err(Refusal::Quarantined { target: target.clone(), finding }), "{length} bytes");
     }
 }

@@ -9,8 +9,8 @@ use strongroom_engine::key::{WrapKeyHandle, new_application_key};
 use strongroom_engine::name::Name;
 use strongroom_engine::policy::{Channel, Identity, Principal, Role};
 use strongroom_engine::rule::{
-    Answers, Change, Commit, Facts, KeyChoice, KeyHandle, NameChange, Need, Opened, Operation,
-    Randomness, Refusal, Stop, Trace,
+    Answers, Change, Commit, Facts, KeyChoice, KeyHandle, NameChange, Need, Opened, Operation, Randomness, Refusal,
+    Stop, Trace,
 };
 use strongroom_engine::secret;
 use strongroom_envelope::body::{self, Body};
@@ -74,11 +74,7 @@ pub fn admin() -> Principal {
 }
 
 pub fn caller(role: Role) -> Principal {
-    Principal {
-        identity: Identity::Peer { uid: 1000 },
-        role: Some(role),
-        channel: Channel::Local,
-    }
+    Principal { identity: Identity::Peer { uid: 1000 }, role: Some(role), channel: Channel::Local }
 }
 
 pub fn name(text: &str) -> Name {
@@ -89,13 +85,7 @@ impl Shell {
     pub fn new() -> Self {
         let mut randomness = Seeded(7);
         let wrap = WrapKeyHandle::new(Id([9; 16]), 1, &WrapKey::from_slice(&[9; 32]).unwrap());
-        let made = new_application_key(
-            name(secret::KEY_NAME),
-            Purpose::Secrets,
-            &wrap,
-            &mut randomness,
-            BEGIN,
-        );
+        let made = new_application_key(name(secret::KEY_NAME), Purpose::Secrets, &wrap, &mut randomness, BEGIN);
         let mut shell = Self {
             now: BEGIN,
             records: HashMap::new(),
@@ -111,12 +101,7 @@ impl Shell {
         };
         let change = made.change();
         shell.keys.insert((made.id, 1), Arc::new(made.handle));
-        shell
-            .commit(Commit {
-                changes: vec![change],
-                ..Commit::default()
-            })
-            .unwrap();
+        shell.commit(Commit { changes: vec![change], ..Commit::default() }).unwrap();
         shell
     }
 
@@ -125,11 +110,7 @@ impl Shell {
         let (key_id, version) = (self.active.0, self.active.1 + 1);
         let mut key = [0; 32];
         self.randomness.fill(&mut key);
-        let handle = KeyHandle {
-            key_id,
-            version,
-            sealing: SealingKey::new(&key),
-        };
+        let handle = KeyHandle { key_id, version, sealing: SealingKey::new(&key) };
         self.keys.insert((key_id, version), Arc::new(handle));
         self.active = (key_id, version);
     }
@@ -144,11 +125,7 @@ impl Shell {
     }
 
     /// Runs a request to its end.
-    pub fn execute<O: Operation>(
-        &mut self,
-        principal: &Principal,
-        operation: &O,
-    ) -> Result<O::Reply, Refusal> {
+    pub fn execute<O: Operation>(&mut self, principal: &Principal, operation: &O) -> Result<O::Reply, Refusal> {
         self.last = Account::default();
         for _ in 0..ATTEMPTS {
             self.last.attempts += 1;
@@ -156,17 +133,11 @@ impl Shell {
                 return outcome;
             }
         }
-        Err(Refusal::Contention {
-            target: self.last.trace.target.clone(),
-        })
+        Err(Refusal::Contention { target: self.last.trace.target.clone() })
     }
 
     /// One attempt; none when facts changed under it.
-    fn attempt<O: Operation>(
-        &mut self,
-        principal: &Principal,
-        operation: &O,
-    ) -> Option<Result<O::Reply, Refusal>> {
+    fn attempt<O: Operation>(&mut self, principal: &Principal, operation: &O) -> Option<Result<O::Reply, Refusal>> {
         let mut answers = Answers::default();
         for _ in 0..ROUNDS {
             let mut facts = Facts::new(self.now, principal, &answers, &mut self.randomness);
@@ -176,10 +147,7 @@ impl Shell {
             self.interrupt();
             match outcome {
                 Ok(done) => {
-                    assert!(
-                        self.last.trace.permitted(),
-                        "a rule asks for permission before it is done"
-                    );
+                    assert!(self.last.trace.permitted(), "a rule asks for permission before it is done");
                     self.last.witnessed = done.commit.witnessed;
                     return self.commit(done.commit).ok().map(|()| Ok(done.reply));
                 }
@@ -187,9 +155,7 @@ impl Shell {
                 Err(Stop::Stale) => return None,
                 Err(Stop::Need(needs)) => {
                     assert!(!needs.is_empty(), "a rule that stops says what it needs");
-                    needs
-                        .into_iter()
-                        .for_each(|need| self.fulfil(need, &mut answers));
+                    needs.into_iter().for_each(|need| self.fulfil(need, &mut answers));
                 }
             }
         }
@@ -219,23 +185,15 @@ impl Shell {
                 );
                 let names = self.names.range((begin, Bound::Unbounded));
                 let page = names
-                    .filter(|((kind, name), _)| {
-                        *kind == request.kind && name.starts_with(&request.prefix)
-                    })
+                    .filter(|((kind, name), _)| *kind == request.kind && name.starts_with(&request.prefix))
                     .take(request.limit)
                     .map(|((_, text), id)| (name(text), *id))
                     .collect();
                 answers.page(request, page);
             }
             Need::Ids(request) => {
-                let of_kind = self
-                    .records
-                    .keys()
-                    .filter(|key| key.kind == request.kind)
-                    .map(|key| key.id);
-                let mut ids: Vec<Id> = of_kind
-                    .filter(|id| request.after.is_none_or(|after| *id > after))
-                    .collect();
+                let of_kind = self.records.keys().filter(|key| key.kind == request.kind).map(|key| key.id);
+                let mut ids: Vec<Id> = of_kind.filter(|id| request.after.is_none_or(|after| *id > after)).collect();
                 ids.sort_unstable();
                 ids.truncate(request.limit);
                 answers.ids(request, ids);
@@ -252,17 +210,12 @@ impl Shell {
             return Err(refusal.clone());
         }
         let record = self.records.get(&key);
-        Ok(record.map(|(generation, body)| Opened {
-            generation: *generation,
-            body: SecretBytes::from_slice(body),
-        }))
+        Ok(record.map(|(generation, body)| Opened { generation: *generation, body: SecretBytes::from_slice(body) }))
     }
 
     fn key(&self, choice: &KeyChoice) -> Result<Arc<KeyHandle>, Refusal> {
         if self.locked_keys {
-            return Err(Refusal::KeyLocked {
-                key: secret::KEY_NAME.to_owned(),
-            });
+            return Err(Refusal::KeyLocked { key: secret::KEY_NAME.to_owned() });
         }
         let version = match choice {
             KeyChoice::Active(key) => {
@@ -277,18 +230,11 @@ impl Shell {
     /// Applies a commit when everything it expects still holds.
     pub fn commit(&mut self, commit: Commit) -> Result<(), Lost> {
         let generation = |records: &HashMap<RecordKey, (Generation, Vec<u8>)>, key: &RecordKey| {
-            records
-                .get(key)
-                .map_or(Generation::NONE, |(generation, _)| *generation)
+            records.get(key).map_or(Generation::NONE, |(generation, _)| *generation)
         };
-        let records_hold = commit
-            .expects
-            .iter()
-            .all(|(key, expected)| generation(&self.records, key) == *expected);
-        let names_hold = commit
-            .names
-            .iter()
-            .all(|(kind, name, id)| self.names.get(&(*kind, name.to_string())).copied() == *id);
+        let records_hold = commit.expects.iter().all(|(key, expected)| generation(&self.records, key) == *expected);
+        let names_hold =
+            commit.names.iter().all(|(kind, name, id)| self.names.get(&(*kind, name.to_string())).copied() == *id);
         if !records_hold || !names_hold {
             return Err(Lost);
         }
@@ -296,21 +242,12 @@ impl Shell {
         if commit.changes.is_empty() {
             return Ok(());
         }
-        assert!(
-            commit.changes.len() <= COMMIT_CHANGES,
-            "a commit has at most 60 changes"
-        );
+        assert!(commit.changes.len() <= COMMIT_CHANGES, "a commit has at most 60 changes");
         self.epoch += 1;
         for (index, change) in commit.changes.into_iter().enumerate() {
-            self.change(
-                change,
-                Generation::new(self.epoch, u16::try_from(index).unwrap()),
-            );
+            self.change(change, Generation::new(self.epoch, u16::try_from(index).unwrap()));
         }
-        assert!(
-            self.last.bytes <= COMMIT_BYTES,
-            "a commit has at most 1 MiB + 64 KiB"
-        );
+        assert!(self.last.bytes <= COMMIT_BYTES, "a commit has at most 1 MiB + 64 KiB");
         Ok(())
     }
 
@@ -320,30 +257,20 @@ impl Shell {
             NameChange::None => {}
             NameChange::Take(name) => self.take(kind, &name, change.key().id),
             NameChange::Move { from, to } => {
-                assert_eq!(
-                    self.names.remove(&(kind, from.to_string())),
-                    Some(change.key().id)
-                );
+                assert_eq!(self.names.remove(&(kind, from.to_string())), Some(change.key().id));
                 self.take(kind, &to, change.key().id);
             }
             NameChange::Free(name) => {
-                assert_eq!(
-                    self.names.remove(&(kind, name.to_string())),
-                    Some(change.key().id)
-                );
+                assert_eq!(self.names.remove(&(kind, name.to_string())), Some(change.key().id));
             }
         }
         match change {
             Change::Put { key, body, .. } => {
                 self.last.bytes += body.len();
-                self.records
-                    .insert(key, (generation, body.expose().to_vec()));
+                self.records.insert(key, (generation, body.expose().to_vec()));
             }
             Change::Delete { key, .. } => {
-                assert!(
-                    self.records.remove(&key).is_some(),
-                    "what is deleted was there"
-                );
+                assert!(self.records.remove(&key).is_some(), "what is deleted was there");
             }
         }
     }

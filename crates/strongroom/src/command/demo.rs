@@ -135,7 +135,7 @@ impl Story<'_> {
     }
 
     async fn kill(&mut self) -> Result<(), Failure> {
-        self.head("Power fails: kill -9 right after an answer");
+        self.head("The server is killed (kill -9) right after an answer");
         let client = self.client().await?;
         client.call(&put("db/payroll", "s3cret-of-payroll-2")).await?;
         self.deployment.kill()?;

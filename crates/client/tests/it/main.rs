@@ -1,0 +1,6 @@
+//! The client against servers that are absent, silent, or not the expected ones.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod fake;
+mod reach;
+mod trust;
