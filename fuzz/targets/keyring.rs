@@ -6,12 +6,7 @@ use strongroom_envelope::keyring::{Keyring, store_key_id};
 pub fn target(data: &[u8]) {
     if let Ok(keyring) = Keyring::decode(data) {
         assert_eq!(keyring.encoded().expose(), data);
-        assert!(
-            keyring
-                .store_keys()
-                .iter()
-                .all(|entry| entry.id == store_key_id(&entry.key))
-        );
+        assert!(keyring.store_keys().iter().all(|entry| entry.id == store_key_id(&entry.key)));
         let _ = (keyring.active_store_key(), keyring.active_wrap_key());
     }
 }

@@ -88,6 +88,9 @@ def logs():
     }
     for name, changed in contradictions.items():
         add(name, "contradiction", name.replace("-", " "), body=f.cbor({**fields, **changed}))
+    add("deleted-of-later-epoch", "contradiction", "a deletion of what a later batch wrote", body=f.cbor({**fields, 6: [[delete[0], f.generation(43, 0), 0, bytes(16), bytes(8)]]}))
+    add("old-of-epoch-zero", "contradiction", "an old generation of epoch 0", body=f.cbor({**fields, 6: [[put[0], 5, *put[2:]]]}))
+    add("empty-of-other-epoch", "contradiction", "a batch without changes, of another epoch than its place", body=f.cbor({**nothing, 1: 43}))
     elsewhere = f.seal_record(STORE_KEY, STORE_KEY_ID, f.log_key(43), f.generation(43, 0xFFFF), f.cbor(fields), det("log e", 24))
     add("other-place", "generation", "the log record of epoch 43 at the place of 42", sealed=elsewhere)
 

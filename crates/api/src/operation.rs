@@ -141,9 +141,9 @@ operations! {
         "Check a quarantined record again, accept its authentic older generation, or give it up.";
     store::VerifyRequest => store::VerifyReply, "store.verify", changes: false, while_locked: false,
         "Verify every record of the store now.";
-    store::ScrubRequest => store::ScrubReply, "store.scrub", changes: true, while_locked: false,
+    store::ScrubRequest => store::ScrubReply, "store.scrub", changes: true, while_locked: true,
         "Remove the bytes of deleted and replaced records from the store's files.";
-    audit::SearchRequest => audit::SearchReply, "audit.search", changes: false, while_locked: false,
+    audit::SearchRequest => audit::SearchReply, "audit.search", changes: false, while_locked: true,
         "Search the audit trail.";
     upgrade::AcceptRequest => upgrade::AcceptReply, "upgrade.accept", changes: true, while_locked: false,
         "Accept that the program has changed.";
@@ -185,7 +185,7 @@ mod tests {
         macro_rules! round_trips {
             ($($request:ty,)*) => { $(round_trip::<$request>();)* };
         }
-        crate::for_each_request!(round_trips);
+        for_each_request!(round_trips);
     }
 
     fn refuses_unknown_fields<R: Request>() {
@@ -199,7 +199,7 @@ mod tests {
         macro_rules! refusals {
             ($($request:ty,)*) => { $(refuses_unknown_fields::<$request>();)* };
         }
-        crate::for_each_request!(refusals);
+        for_each_request!(refusals);
     }
 
     #[test]
@@ -208,6 +208,6 @@ mod tests {
             ($($request:ty,)*) => { [$(<$request as Request>::OPERATION.word,)*] };
         }
         let table: Vec<_> = OPERATIONS.iter().map(|operation| operation.word).collect();
-        assert_eq!(crate::for_each_request!(words).as_slice(), table);
+        assert_eq!(for_each_request!(words).as_slice(), table);
     }
 }

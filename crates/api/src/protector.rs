@@ -158,10 +158,7 @@ impl Example for DropRequest {
 
 impl Example for ProveRequest {
     fn example() -> Self {
-        Self {
-            protector: "password".to_owned(),
-            password_base64: Some(WireSecret::sample("four plain words here")),
-        }
+        Self { protector: "password".to_owned(), password_base64: Some(WireSecret::sample("four plain words here")) }
     }
 }
 

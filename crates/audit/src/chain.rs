@@ -88,15 +88,7 @@ impl Chain {
     /// Takes the next line, given without its line feed.
     pub(crate) fn accept(&mut self, raw: &[u8]) -> Result<Line, Flaw> {
         let line = audit_line::parse(raw)?;
-        if let Some(last) = self.last {
-            let expected = last.seq.saturating_add(1);
-            if line.seq != expected {
-                return Err(Flaw::Number { expected, found: line.seq });
-            }
-            if line.prev != last.head {
-                return Err(Flaw::Link);
-            }
-        }
+        self.follow(Position { seq: line.seq, head: line.prev })?;
         let begins = line.seq == 1;
         if begins != (line.operation == BEGIN) || (begins && line.prev != [0; 32]) || line.seq == 0 {
             return Err(Flaw::Beginning);
@@ -104,6 +96,33 @@ impl Chain {
         self.accept_checkpoint(&line)?;
         self.last = Some(Position { seq: line.seq, head: hash::sha256(&[raw]) });
         Ok(line)
+    }
+
+    /// Takes the next line by its number and hash alone, and answers those; what a signature behind it
+    /// covers need not be parsed to be believed.
+    pub(crate) fn accept_unparsed(&mut self, raw: &[u8]) -> Result<Position, Flaw> {
+        let Some(linked) = link_of(raw).filter(|linked| linked.seq > 1) else {
+            let line = self.accept(raw)?;
+            return Ok(Position { seq: line.seq, head: line.prev });
+        };
+        self.follow(linked)?;
+        self.last = Some(Position { seq: linked.seq, head: hash::sha256(&[raw]) });
+        Ok(linked)
+    }
+
+    /// Whether a line of this number with this `prev` comes next.
+    fn follow(&self, line: Position) -> Result<(), Flaw> {
+        let Some(last) = self.last else {
+            return Ok(());
+        };
+        let expected = last.seq.saturating_add(1);
+        if line.seq != expected {
+            return Err(Flaw::Number { expected, found: line.seq });
+        }
+        if line.head != last.head {
+            return Err(Flaw::Link);
+        }
+        Ok(())
     }
 
     /// Takes a line and answers where the trail is with it.
@@ -151,3 +170,39 @@ pub(crate) fn signed_text(line: &Line) -> Vec<u8> {
     audit_line::render_for_signature(line, &mut text);
     text
 }
+
+/// Number and `prev` of a line, by where they stand in it; none when it does not look like a line.
+fn link_of(raw: &[u8]) -> Option<Position> {
+    let after = raw.strip_prefix(b"{\"seq\":")?;
+    let digits = after.split(|byte| *byte == b',').next()?;
+    let seq = core::str::from_utf8(digits).ok()?.parse().ok()?;
+    let end = raw.strip_suffix(b"\"}")?;
+    let plain = end.split_last_chunk::<PREV>()?;
+    let prev = match plain.1.strip_prefix(PREV_NAME) {
+        Some(digits) => digits,
+        None => {
+            let (before, mac) = end.split_last_chunk::<MAC>()?;
+            mac.strip_prefix(MAC_NAME)?;
+            before.split_last_chunk::<PREV>()?.1.strip_prefix(PREV_NAME)?
+        }
+    };
+    let mut head = [0; 32];
+    for (byte, pair) in head.iter_mut().zip(prev.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(Position { seq, head })
+}
+
+fn digit(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'a'..=b'f' => Some(character - b'a' + 10),
+        _ => None,
+    }
+}
+
+const PREV_NAME: &[u8] = b",\"prev\":\"";
+const PREV: usize = PREV_NAME.len() + 64;
+/// It comes behind the closing quote of `prev`.
+const MAC_NAME: &[u8] = b"\",\"mac\":\"";
+const MAC: usize = MAC_NAME.len() + 32;

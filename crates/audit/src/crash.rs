@@ -10,7 +10,7 @@ use strongroom_envelope::log::AuditEntry;
 use strongroom_secret::MacKey;
 
 use crate::error::TrailError;
-use crate::tail::{self, Inspection};
+use crate::tail::{self, Extent, Inspection};
 use crate::tape::Synced;
 use crate::trail::start;
 use crate::volume::memory::{MemoryVolume, POWER_CUTS, PowerCut, Trouble};
@@ -98,7 +98,7 @@ fn lines_that_only_memory_holds_are_written_again_at_start() {
     let trail = start::open(settings(), Box::new(next.clone()), NOW).unwrap();
     assert_eq!(trail.synced(), last);
     let left = next.after(PowerCut::DurableOnly);
-    let Inspection::Present(tail) = tail::inspect(&left).unwrap() else {
+    let Inspection::Present(tail) = tail::inspect(&left, Extent::Whole).unwrap() else {
         panic!("the trail is there");
     };
     assert_eq!(tail.last, last);

@@ -44,6 +44,16 @@ pub(crate) enum Piece<'a> {
     Rest(&'a [u8]),
 }
 
+impl Piece<'_> {
+    /// How many bytes of the file it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Piece::Line(line) => line.len() as u64 + 1,
+            Piece::Rest(rest) => rest.len() as u64,
+        }
+    }
+}
+
 impl SegmentReader {
     pub(crate) fn new(file: Box<dyn VolumeFile>, offset: u64) -> SegmentReader {
         let input = BufReader::with_capacity(128 << 10, Sequential { file, offset });
@@ -100,6 +110,31 @@ pub(crate) fn last_line(file: &dyn VolumeFile) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// Where `mark` stands last in a file, and where the line begins that it stands in.
+pub(crate) fn last_mark(file: &dyn VolumeFile, mark: &[u8]) -> io::Result<Option<(u64, u64)>> {
+    let mut end = file.length()?;
+    let mut window = vec![0; MARK_WINDOW];
+    while end > 0 {
+        let from = end.saturating_sub(MARK_WINDOW as u64);
+        let block = &mut window[..usize::try_from(end - from).unwrap_or(0)];
+        let read = file.read_at(block, from)?;
+        let block = &block[..read];
+        if let Some(at) = block.windows(mark.len()).rposition(|bytes| bytes == mark) {
+            let feed = block[..at].iter().rposition(|&byte| byte == b'\n');
+            if feed.is_some() || from == 0 {
+                let start = feed.map_or(0, |feed| feed + 1);
+                return Ok(Some((from + start as u64, from + at as u64)));
+            }
+        }
+        if from == 0 {
+            break;
+        }
+        // Lines over the edge of two windows are looked at once more, as wholes.
+        end = from + MARK_WINDOW as u64 / 2;
+    }
+    Ok(None)
+}
+
 /// Where the last `wanted` lines of a file begin, and how many there are.
 pub(crate) fn before_last(file: &dyn VolumeFile, wanted: u64) -> io::Result<(u64, u64)> {
     let mut end = file.length()?;
@@ -134,5 +169,6 @@ impl Read for Sequential {
     }
 }
 
+const MARK_WINDOW: usize = 256 << 10;
 const PREFIX: &str = "trail-";
 const SUFFIX: &str = ".jsonl";

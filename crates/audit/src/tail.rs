@@ -2,7 +2,6 @@
 
 use std::io;
 
-use strongroom_envelope::audit_line::Line;
 use strongroom_secret::MacKey;
 
 use crate::Position;
@@ -14,13 +13,18 @@ use crate::settings::TrailSettings;
 use crate::step::{MAC, Stepper};
 use crate::volume::{Access, DiskVolume, Volume};
 
+mod scan;
+
+pub(crate) use scan::Extent;
+use scan::{Scan, SeenCheckpoint};
+
 /// What lies in the folder of a trail.
 #[derive(Debug)]
 pub enum Inspection {
     /// No whole line: there is no trail.
     Missing,
     /// A trail, whose newest segment holds together.
-    Present(Tail),
+    Present(Box<Tail>),
 }
 
 /// The end of an existing trail.
@@ -30,8 +34,9 @@ pub struct Tail {
     pub last: Position,
     /// The highest epoch that a line gives an anchor value for, with that value.
     pub last_epoch: Option<(u64, [u8; 32])>,
-    /// The last line of a change: its epoch and its place in that batch. A batch of which only a part
-    /// got into the trail ends here; the rest is to be appended.
+    /// Up to where the trail tells of changes: the epoch and the place in that batch. A batch of which
+    /// only a part got into the trail ends here, and the rest is to be appended; [`u32::MAX`] stands for
+    /// a whole batch, when only a checkpoint tells of it.
     pub last_place: Option<(u64, u32)>,
     /// Bytes behind the last whole line, left by a crash; opening cuts them off and writes a line about it.
     pub torn_bytes: Option<u64>,
@@ -130,8 +135,8 @@ impl Tail {
     }
 }
 
-/// Reads the end of the trail, from its newest segment back to the last checkpoint, and changes nothing.
-pub(crate) fn inspect(volume: &dyn Volume) -> Result<Inspection, TrailError> {
+/// Reads the end of the trail back to the last checkpoint, and at least its newest segment if `extent` says so; changes nothing.
+pub(crate) fn inspect(volume: &dyn Volume, extent: Extent) -> Result<Inspection, TrailError> {
     let listed = segment::numbers(volume);
     let mut older = listed.map_err(|source| TrailError::Folder { attempt: "listing", source })?;
     let mut blank = Vec::new();
@@ -139,31 +144,45 @@ pub(crate) fn inspect(volume: &dyn Volume) -> Result<Inspection, TrailError> {
         let Some(number) = older.pop() else {
             return Ok(Inspection::Missing);
         };
-        let scan = Scan::run(volume, number, true)?;
+        let scan = Scan::run(volume, number, extent, true)?;
         if scan.first.is_some() {
             break scan;
         }
         blank.push((number, scan.length));
     };
+    let scans = back_to_checkpoint(volume, newest, older, extent)?;
+    Ok(Inspection::Present(Box::new(summarise(volume, &scans, blank)?)))
+}
+
+/// The newest segment and those before it, up to one with a checkpoint, oldest first.
+fn back_to_checkpoint(
+    volume: &dyn Volume,
+    newest: Scan,
+    mut older: Vec<u64>,
+    extent: Extent,
+) -> Result<Vec<Scan>, TrailError> {
     let mut scans = vec![newest];
-    while let (Some(number), Some(next)) = (older.pop(), scans.last()) {
-        if scans.iter().any(|scan| scan.checkpoint.is_some()) {
-            match last_position(volume, number)? {
-                Some(last) => {
-                    next.follows(last)?;
-                    break;
-                }
-                None => continue,
-            }
+    while let Some(number) = older.pop() {
+        let Some(next) = scans.last() else { break };
+        let signed = next.checkpoint.is_some();
+        if signed && extent == Extent::SinceCheckpoint {
+            break;
         }
-        let scan = Scan::run(volume, number, false)?;
+        if signed {
+            if let Some(last) = scan::last_position(volume, number)? {
+                next.follows(last)?;
+                break;
+            }
+            continue;
+        }
+        let scan = Scan::run(volume, number, extent, false)?;
         if scan.first.is_some() {
             next.follows(scan.last)?;
             scans.push(scan);
         }
     }
     scans.reverse();
-    summarise(volume, &scans, blank).map(Inspection::Present)
+    Ok(scans)
 }
 
 impl Unsigned {
@@ -196,141 +215,6 @@ impl Unsigned {
 fn verify_mac(stepper: &mut Stepper, raw: &[u8], mac: &[u8; MAC]) -> bool {
     let without = raw.len().saturating_sub(MAC_FIELD);
     stepper.verify(&[&raw[..without], b"}"], mac)
-}
-
-/// One segment, read through.
-struct Scan {
-    number: u64,
-    /// Bytes of whole lines, and of the file.
-    whole: u64,
-    length: u64,
-    /// Number and `prev` of the first line.
-    first: Option<Position>,
-    last: Position,
-    checkpoint: Option<SeenCheckpoint>,
-    /// Lines behind the checkpoint, or all; and those with a MAC.
-    unsigned: (u64, u64),
-    last_epoch: Option<(u64, [u8; 32])>,
-    last_place: Option<(u64, u32)>,
-}
-
-struct SeenCheckpoint {
-    number: u64,
-    next_key: [u8; 32],
-    position: Position,
-    end: u64,
-}
-
-impl Scan {
-    fn run(volume: &dyn Volume, number: u64, may_be_torn: bool) -> Result<Scan, TrailError> {
-        let name = segment::name(number);
-        let fail = |source| TrailError::Segment { attempt: "reading", segment: segment::name(number), source };
-        let file = volume.open(&name, Access::Read).map_err(fail)?;
-        let length = file.length().map_err(fail)?;
-        let mut scan = Scan::of(number, length);
-        let mut reader = SegmentReader::new(file, 0);
-        let mut chain = Chain::from_anywhere();
-        let mut count = 0;
-        while let Some(piece) = reader.next().map_err(fail)? {
-            count += 1;
-            let (flaw, hole) = match piece {
-                Piece::Rest(rest) => (Flaw::Endless, has_hole(rest)),
-                Piece::Line(raw) => match chain.accept(raw) {
-                    Ok(line) => {
-                        let end = reader.next_offset();
-                        scan.count(&line, chain.last().unwrap_or_default(), end);
-                        continue;
-                    }
-                    Err(flaw) => (flaw, has_hole(raw)),
-                },
-            };
-            let tears = matches!(flaw, Flaw::NotALine(_) | Flaw::Endless);
-            if may_be_torn && tears && (hole || reader.next_offset() >= length) {
-                break;
-            }
-            return Err(TrailError::Broken { segment: name, line: count, flaw });
-        }
-        Ok(scan)
-    }
-
-    fn of(number: u64, length: u64) -> Scan {
-        Scan {
-            number,
-            whole: 0,
-            length,
-            first: None,
-            last: Position::default(),
-            checkpoint: None,
-            unsigned: (0, 0),
-            last_epoch: None,
-            last_place: None,
-        }
-    }
-
-    fn count(&mut self, line: &Line, position: Position, end: u64) {
-        self.whole = end;
-        self.last = position;
-        self.first.get_or_insert(Position { seq: line.seq, head: line.prev });
-        if let Some(epoch) = line.epoch {
-            if let Some(anchor) = line.anchor
-                && self.last_epoch.is_none_or(|(highest, _)| highest <= epoch)
-            {
-                self.last_epoch = Some((epoch, anchor));
-            }
-            if let Some(index) = line.index {
-                self.last_place = self.last_place.max(Some((epoch, index)));
-            }
-        }
-        if let Some(checkpoint) = &line.checkpoint {
-            let (number, next_key) = (checkpoint.number, checkpoint.next_key);
-            self.checkpoint = Some(SeenCheckpoint { number, next_key, position, end });
-            self.unsigned = (0, 0);
-        } else {
-            self.unsigned.0 += 1;
-            self.unsigned.1 += u64::from(line.mac.is_some());
-        }
-    }
-
-    /// Whether the first line follows on the last one of the segment before.
-    fn follows(&self, before: Position) -> Result<(), TrailError> {
-        let Some(first) = self.first else {
-            return Ok(());
-        };
-        let expected = before.seq.saturating_add(1);
-        let flaw = if first.seq != expected {
-            Flaw::Number { expected, found: first.seq }
-        } else if first.head != before.head {
-            Flaw::Link
-        } else {
-            return Ok(());
-        };
-        Err(TrailError::Broken { segment: segment::name(self.number), line: 1, flaw })
-    }
-}
-
-/// The last line of a complete segment; none when a failed sync left it empty.
-fn last_position(volume: &dyn Volume, number: u64) -> Result<Option<Position>, TrailError> {
-    let segment = segment::name(number);
-    let read = || {
-        let file = volume.open(&segment, Access::Read)?;
-        Ok((file.length()?, segment::last_line(&*file)?))
-    };
-    let last = match read() {
-        Ok((0, _)) => return Ok(None),
-        Ok((_, Some(line))) => Chain::from_anywhere().position_of(&line),
-        Ok((_, None)) => Err(Flaw::Endless),
-        Err(source) => {
-            let attempt = "reading";
-            return Err(TrailError::Segment { attempt, segment, source });
-        }
-    };
-    let line = 0;
-    last.map(Some).map_err(|flaw| TrailError::Broken { segment, line, flaw })
-}
-
-/// A power cut leaves zeros where a block was not written; a line never has any.
-fn has_hole(raw: &[u8]) -> bool {
-    raw.contains(&0)
 }
 
 fn summarise(volume: &dyn Volume, scans: &[Scan], blank: Vec<(u64, u64)>) -> Result<Tail, TrailError> {

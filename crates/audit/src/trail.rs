@@ -12,7 +12,7 @@ use crate::checkpoint_key::{CheckpointKey, KeyFile};
 use crate::error::TrailError;
 use crate::settings::TrailSettings;
 use crate::step::Stepper;
-use crate::tail::{self, Inspection, TailFinding, TailReport, Unsigned};
+use crate::tail::{self, Extent, Inspection, TailFinding, TailReport, Unsigned};
 use crate::tape::{Synced, Tape};
 use crate::volume::DiskVolume;
 
@@ -72,7 +72,7 @@ impl Trail {
     /// # Errors
     /// When something cannot be read, or a whole line of the newest segment does not fit.
     pub fn inspect(settings: &TrailSettings) -> Result<Inspection, TrailError> {
-        tail::inspect(&DiskVolume::new(&settings.directory))
+        tail::inspect(&DiskVolume::new(&settings.directory), Extent::Whole)
     }
 
     /// Begins a trail in a folder that has none. The answer's second part is the public key 0, with

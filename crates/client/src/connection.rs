@@ -58,7 +58,8 @@ impl Connection {
     pub async fn open(endpoint: &Endpoint, target: &str) -> Result<Self, ClientError> {
         match endpoint {
             Endpoint::Socket(directory) => {
-                let stream = reach_socket(directory).await.map_err(|source| unreachable(target, REACH_SOCKET, source))?;
+                let stream =
+                    reach_socket(directory).await.map_err(|source| unreachable(target, REACH_SOCKET, source))?;
                 Self::over(stream, target).await
             }
             Endpoint::Tls { host, port, name, settings } => {
@@ -108,7 +109,8 @@ fn unreachable(target: &str, attempted: &'static str, source: io::Error) -> Clie
 }
 
 fn handshake(target: &str, error: io::Error) -> ClientError {
-    let distrust = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).filter(|inner| is_distrust(inner));
+    let distrust =
+        error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).filter(|inner| is_distrust(inner));
     match distrust {
         Some(source) => ClientError::Distrusted { target: target.to_owned(), source: source.clone() },
         None => unreachable(target, "agree on TLS with", error),

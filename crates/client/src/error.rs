@@ -124,13 +124,9 @@ impl Refused {
     /// Reads an error body; one that is not ours becomes an error that says so.
     pub(crate) fn read(status: u16, request_id: &str, body: &[u8]) -> Self {
         match serde_json::from_slice::<Body>(body) {
-            Ok(Body { error }) => Self {
-                status,
-                word: error.code,
-                message: error.message,
-                fix: error.fix,
-                request_id: error.request_id,
-            },
+            Ok(Body { error }) => {
+                Self { status, word: error.code, message: error.message, fix: error.fix, request_id: error.request_id }
+            }
             Err(_) => Self {
                 status,
                 word: "unknown".to_owned(),
@@ -225,7 +221,9 @@ impl ClientError {
                 _ => "start the server with `strongroom serve --data DIR`, or name its directory with --data",
             },
             Self::Unreachable { .. } => "check the address, and that the server runs and listens there",
-            Self::Broken { .. } => "check that the server runs; a change may or may not be done, look before it is repeated",
+            Self::Broken { .. } => {
+                "check that the server runs; a change may or may not be done, look before it is repeated"
+            }
             Self::TimedOut { .. } => "try again; a change may or may not be done, look before it is repeated",
             Self::Refused(refused) => &refused.fix,
             Self::Request { .. } => "report it: this is a fault of the client",

@@ -34,7 +34,8 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn secret_get_version(&self, name: &str, version: Option<u32>) -> Result<SecretValue, ClientError> {
-        let GetReply { id, name, version, value_base64 } = self.call(&GetRequest { name: name.to_owned(), version }).await?;
+        let GetReply { id, name, version, value_base64 } =
+            self.call(&GetRequest { name: name.to_owned(), version }).await?;
         Ok(SecretValue { id, name, version, value: value_base64.into_secret() })
     }
 
@@ -59,7 +60,12 @@ impl Client {
         self.put(name, value, Some(expected_version)).await
     }
 
-    async fn put(&self, name: &str, value: SecretBytes, expected_version: Option<u32>) -> Result<PutReply, ClientError> {
+    async fn put(
+        &self,
+        name: &str,
+        value: SecretBytes,
+        expected_version: Option<u32>,
+    ) -> Result<PutReply, ClientError> {
         let (name, value_base64) = (name.to_owned(), WireSecret::new(value));
         self.call(&PutRequest { name, value_base64, expected_version, keep: None }).await
     }

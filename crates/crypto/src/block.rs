@@ -5,7 +5,7 @@
 
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use aes::{Aes256Enc, Block};
-use zeroize::{Zeroize, Zeroizing};
+use strongroom_secret::wipe;
 
 use crate::cipher::{COMMITMENT, NONCE};
 use crate::gcm::IV;
@@ -16,10 +16,10 @@ pub(crate) struct Schedule {
     k1: [u8; BLOCK],
 }
 
-/// What one nonce turns a key into.
+/// What one nonce turns a key into; the message key is wiped on drop.
 pub(crate) struct Derived {
     /// Kx, the key of this message.
-    pub(crate) message_key: Zeroizing<[u8; 32]>,
+    pub(crate) message_key: [u8; 32],
     /// The initialisation vector of this message.
     pub(crate) iv: [u8; IV],
     /// C, which no other key and nonce yield.
@@ -32,60 +32,80 @@ impl Schedule {
         let mut l = Block::default();
         aes.encrypt_block(&mut l);
         let k1 = double(&l.into());
-        l.zeroize();
+        wipe(&mut l);
         Schedule { aes, k1 }
     }
 
     pub(crate) fn derive(&self, nonce: &[u8; NONCE]) -> Derived {
-        let (head, iv) = nonce.split_last_chunk::<IV>().expect("a nonce is longer than its half");
+        let (head, iv) = halves(nonce);
 
         // Kx, and the first block of both commitments.
-        let mut first = [
-            self.masked([&[0, 1, b'X', 0], head]),
-            self.masked([&[0, 2, b'X', 0], head]),
-            joined([b"XCMT", head]).into(),
+        let mut first: [Block; 3] = [
+            xor(&after(*b"\0\x01X\0", head), &self.k1).into(),
+            xor(&after(*b"\0\x02X\0", head), &self.k1).into(),
+            after(*b"XCMT", head).into(),
         ];
         self.aes.encrypt_blocks(&mut first);
 
         // The last block of each commitment.
-        let mut last = [self.masked([iv, &[0, 1, 0, 1]]), self.masked([iv, &[0, 1, 0, 2]])];
-        for block in &mut last {
-            *block = xor(&(*block).into(), &first[2].into()).into();
-        }
+        let chained = xor(&first[2].into(), &self.k1);
+        let mut last: [Block; 2] =
+            [xor(&before(iv, *b"\0\x01\0\x01"), &chained).into(), xor(&before(iv, *b"\0\x01\0\x02"), &chained).into()];
         self.aes.encrypt_blocks(&mut last);
 
-        let mut message_key = Zeroizing::new([0; 32]);
-        message_key[..BLOCK].copy_from_slice(&first[0]);
-        message_key[BLOCK..].copy_from_slice(&first[1]);
+        let derived = Derived {
+            message_key: joined(&first[0].into(), &first[1].into()),
+            iv: *iv,
+            commitment: joined(&last[0].into(), &last[1].into()),
+        };
         for block in &mut first {
-            block.zeroize();
+            wipe(block);
         }
-        let mut commitment = [0; COMMITMENT];
-        commitment[..BLOCK].copy_from_slice(&last[0]);
-        commitment[BLOCK..].copy_from_slice(&last[1]);
-        Derived { message_key, iv: *iv, commitment }
-    }
-
-    /// A whole last block of CMAC: both parts, under K1.
-    fn masked(&self, parts: [&[u8]; 2]) -> Block {
-        xor(&joined(parts), &self.k1).into()
+        derived
     }
 }
 
 impl Drop for Schedule {
     fn drop(&mut self) {
         // The expanded key wipes itself: feature `zeroize` of the crate `aes`.
-        self.k1.zeroize();
+        wipe(&mut self.k1);
+    }
+}
+
+impl Drop for Derived {
+    fn drop(&mut self) {
+        wipe(&mut self.message_key);
     }
 }
 
 const BLOCK: usize = 16;
 
-fn joined([front, back]: [&[u8]; 2]) -> [u8; BLOCK] {
+// Lengths are part of the types below, so that all of it compiles to a few moves.
+
+fn halves(nonce: &[u8; NONCE]) -> (&[u8; 12], &[u8; IV]) {
+    let (halves, _) = nonce.as_chunks::<12>();
+    (&halves[0], &halves[1])
+}
+
+fn after(front: [u8; 4], head: &[u8; 12]) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
-    block[..front.len()].copy_from_slice(front);
-    block[front.len()..].copy_from_slice(back);
+    block[..4].copy_from_slice(&front);
+    block[4..].copy_from_slice(head);
     block
+}
+
+fn before(iv: &[u8; IV], back: [u8; 4]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    block[..12].copy_from_slice(iv);
+    block[12..].copy_from_slice(&back);
+    block
+}
+
+fn joined(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> [u8; 2 * BLOCK] {
+    let mut both = [0; 2 * BLOCK];
+    both[..BLOCK].copy_from_slice(left);
+    both[BLOCK..].copy_from_slice(right);
+    both
 }
 
 fn xor(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> [u8; BLOCK] {

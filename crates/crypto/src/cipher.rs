@@ -3,9 +3,8 @@
 use core::fmt;
 use core::ops::Range;
 
-use strongroom_secret::{SecretBytes, constant_time_eq};
+use strongroom_secret::{SecretBytes, constant_time_eq, wipe};
 use thiserror::Error;
-use zeroize::Zeroize;
 
 use crate::block::{Derived, Schedule};
 use crate::gcm::MessageKey;
@@ -111,7 +110,7 @@ impl SealingKey {
     pub fn open_in_place(&self, aad: &[&[u8]], sealed: &mut [u8]) -> Result<Range<usize>, OpenError> {
         let opened = self.open_or_leave_undefined(aad, sealed);
         if opened.is_err() {
-            sealed.zeroize();
+            wipe(sealed);
         }
         opened
     }

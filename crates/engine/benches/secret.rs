@@ -35,6 +35,11 @@ fn main() {
 
 /// Prints the fastest and the middle batch: what else the machine does makes batches slower, never faster.
 fn show(label: &str, per_batch: u32, mut operation: impl FnMut()) {
+    // The first argument that is no option chooses the rows, as for other benchmarks.
+    let chosen = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    if chosen.is_some_and(|chosen| !label.contains(&chosen)) {
+        return;
+    }
     let mut batches: Vec<Duration> = (0..BATCHES)
         .map(|_| {
             let began = Instant::now();

@@ -97,9 +97,7 @@ pub fn encode(slot: &Slot) -> [u8; SLOT_LENGTH] {
 /// # Errors
 /// See [`SlotRefusal`].
 pub fn parse(bytes: &[u8]) -> Result<Slot, SlotRefusal> {
-    let bytes: &[u8; SLOT_LENGTH] = bytes.try_into().map_err(|_| SlotRefusal::Length {
-        length: bytes.len(),
-    })?;
+    let bytes: &[u8; SLOT_LENGTH] = bytes.try_into().map_err(|_| SlotRefusal::Length { length: bytes.len() })?;
     if bytes.iter().all(|&byte| byte == 0) {
         return Err(SlotRefusal::Empty);
     }

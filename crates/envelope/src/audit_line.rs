@@ -65,11 +65,7 @@ impl Line {
     /// The line of an entry of the batch `epoch`; number, node, chain and MAC are the trail's to fill in.
     #[must_use]
     pub fn of_entry(entry: &AuditEntry, epoch: u64, index: u32) -> Self {
-        Self {
-            epoch: Some(epoch),
-            index: Some(index),
-            ..Self::from(entry)
-        }
+        Self { epoch: Some(epoch), index: Some(index), ..Self::from(entry) }
     }
 
     /// The entry that this line tells.

@@ -48,11 +48,7 @@ pub fn decode_strict<T: Body>(bytes: &[u8]) -> Result<T, BodyError> {
     let body: T = decoder.decode().map_err(|_| BodyError::Malformed)?;
     let mut rest = Rest(bytes);
     minicbor::encode(&body, &mut rest).map_err(|_| BodyError::Malformed)?;
-    if rest.0.is_empty() {
-        Ok(body)
-    } else {
-        Err(BodyError::Malformed)
-    }
+    if rest.0.is_empty() { Ok(body) } else { Err(BodyError::Malformed) }
 }
 
 /// The version in field 0, without looking at the rest.
@@ -68,10 +64,7 @@ pub fn version(bytes: &[u8]) -> Result<u64, BodyError> {
         }
         decoder.u64().map(Some)
     };
-    first(&mut decoder)
-        .ok()
-        .flatten()
-        .ok_or(BodyError::Malformed)
+    first(&mut decoder).ok().flatten().ok_or(BodyError::Malformed)
 }
 
 pub(crate) fn check_version(bytes: &[u8], known: u32) -> Result<(), BodyError> {
@@ -84,22 +77,14 @@ pub(crate) fn check_version(bytes: &[u8], known: u32) -> Result<(), BodyError> {
 }
 
 /// A byte string of exactly `N` bytes.
-pub(crate) fn fixed_bytes<const N: usize>(
-    decoder: &mut Decoder<'_>,
-) -> Result<[u8; N], DecodeError> {
+pub(crate) fn fixed_bytes<const N: usize>(decoder: &mut Decoder<'_>) -> Result<[u8; N], DecodeError> {
     let bytes = decoder.bytes()?;
-    bytes
-        .try_into()
-        .map_err(|_| DecodeError::message("a byte string of another length"))
+    bytes.try_into().map_err(|_| DecodeError::message("a byte string of another length"))
 }
 
 /// The head of an array of `length` items.
 pub(crate) fn array_of(decoder: &mut Decoder<'_>, length: u64) -> Result<(), DecodeError> {
-    if decoder.array()? == Some(length) {
-        Ok(())
-    } else {
-        Err(DecodeError::message("an array of another length"))
-    }
+    if decoder.array()? == Some(length) { Ok(()) } else { Err(DecodeError::message("an array of another length")) }
 }
 
 /// An array of items that take `least` bytes each or more: its length is judged by the bytes that are there
@@ -109,9 +94,7 @@ pub(crate) fn items<'b, T>(
     least: usize,
     mut item: impl FnMut(&mut Decoder<'b>) -> Result<T, DecodeError>,
 ) -> Result<Vec<T>, DecodeError> {
-    let length = decoder
-        .array()?
-        .ok_or_else(|| DecodeError::message("an array of indefinite length"))?;
+    let length = decoder.array()?.ok_or_else(|| DecodeError::message("an array of indefinite length"))?;
     let rest = decoder.input().len() - decoder.position();
     let most = (rest / least.max(1)) as u64;
     if length > most {
@@ -126,11 +109,7 @@ pub(crate) fn items<'b, T>(
 
 /// The map head and the key of each field in turn, for bodies that are decoded by hand.
 pub(crate) fn expect_key(decoder: &mut Decoder<'_>, key: u64) -> Result<(), DecodeError> {
-    if decoder.u64()? == key {
-        Ok(())
-    } else {
-        Err(DecodeError::message("another field than expected"))
-    }
+    if decoder.u64()? == key { Ok(()) } else { Err(DecodeError::message("another field than expected")) }
 }
 
 /// A writer that takes only the bytes it expects: comparing costs no second buffer.

@@ -83,10 +83,7 @@ impl<C> minicbor::Encode<C> for Generation {
 }
 
 impl<'b, C> minicbor::Decode<'b, C> for Generation {
-    fn decode(
-        decoder: &mut minicbor::Decoder<'b>,
-        _: &mut C,
-    ) -> Result<Self, minicbor::decode::Error> {
+    fn decode(decoder: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
         decoder.u64().map(Self)
     }
 }

@@ -28,21 +28,13 @@ impl Id {
     #[must_use]
     pub fn v7(ms: i64, random: [u8; 10]) -> Self {
         let moment = u64::try_from(ms).unwrap_or(0);
-        Self(
-            uuid::Builder::from_unix_timestamp_millis(moment, &random)
-                .into_uuid()
-                .into_bytes(),
-        )
+        Self(uuid::Builder::from_unix_timestamp_millis(moment, &random).into_uuid().into_bytes())
     }
 
     /// A UUIDv8 of the sixteen bytes: version and variant bits are set, the rest is kept.
     #[must_use]
     pub fn v8(bytes: [u8; 16]) -> Self {
-        Self(
-            uuid::Builder::from_custom_bytes(bytes)
-                .into_uuid()
-                .into_bytes(),
-        )
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid().into_bytes())
     }
 
     /// Reads the hyphenated form of a UUID, in either case.
@@ -63,10 +55,7 @@ impl Id {
     /// When there are more or fewer.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, IdRefusal> {
         let length = bytes.len();
-        bytes
-            .try_into()
-            .map(Self)
-            .map_err(|_| IdRefusal::Length { length })
+        bytes.try_into().map(Self).map_err(|_| IdRefusal::Length { length })
     }
 
     /// The sixteen bytes.
@@ -85,11 +74,7 @@ impl Id {
 impl fmt::Display for Id {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut buffer = uuid::Uuid::encode_buffer();
-        formatter.write_str(
-            uuid::Uuid::from_bytes(self.0)
-                .as_hyphenated()
-                .encode_lower(&mut buffer),
-        )
+        formatter.write_str(uuid::Uuid::from_bytes(self.0).as_hyphenated().encode_lower(&mut buffer))
     }
 }
 
@@ -112,10 +97,7 @@ impl<C> minicbor::Encode<C> for Id {
 }
 
 impl<'b, C> minicbor::Decode<'b, C> for Id {
-    fn decode(
-        decoder: &mut minicbor::Decoder<'b>,
-        _: &mut C,
-    ) -> Result<Self, minicbor::decode::Error> {
+    fn decode(decoder: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
         crate::body::fixed_bytes(decoder).map(Self)
     }
 }

@@ -66,10 +66,7 @@ pub enum KeyringError {
 impl Keyring {
     /// A keyring with one store key and one wrap key, out of the randomness that `fill` hands in.
     pub fn generate(fill: &mut dyn FnMut(&mut [u8]), now: Timestamp) -> Self {
-        let mut keyring = Self {
-            store_keys: Vec::new(),
-            wrap_keys: Vec::new(),
-        };
+        let mut keyring = Self { store_keys: Vec::new(), wrap_keys: Vec::new() };
         keyring.add_store_key(fill, now);
         keyring.add_wrap_key(fill, now);
         keyring
@@ -108,9 +105,7 @@ impl Keyring {
     /// The wrap key of this id and version.
     #[must_use]
     pub fn wrap_key(&self, id: Id, version: u32) -> Option<&WrapKeyEntry> {
-        self.wrap_keys
-            .iter()
-            .find(|entry| entry.id == id && entry.version == version)
+        self.wrap_keys.iter().find(|entry| entry.id == id && entry.version == version)
     }
 
     /// Makes a new active store key and returns its id; zero and an id that is there are avoided by drawing again.
@@ -122,11 +117,7 @@ impl Keyring {
             let key = StoreKey::fill_with(|bytes| fill(bytes));
             let id = store_key_id(&key);
             if id != 0 && self.store_key(id).is_none() {
-                self.store_keys.push(StoreKeyEntry {
-                    id,
-                    key,
-                    created_at: now,
-                });
+                self.store_keys.push(StoreKeyEntry { id, key, created_at: now });
                 return id;
             }
         }
@@ -166,14 +157,7 @@ impl Keyring {
     /// # Panics
     /// When `generation` is none that a keyring can have, see [`record::seal`].
     pub fn seal(&self, root: &RootKey, generation: Generation, out: &mut Vec<u8>) -> Tag {
-        record::seal(
-            &sealing_key(root),
-            0,
-            RecordKey::KEYRING,
-            generation,
-            self.encoded().expose(),
-            out,
-        )
+        record::seal(&sealing_key(root), 0, RecordKey::KEYRING, generation, self.encoded().expose(), out)
     }
 
     /// Opens the sealed keyring with the root key.
@@ -182,12 +166,7 @@ impl Keyring {
     /// See [`KeyringError`].
     pub fn open(root: &RootKey, sealed: &[u8]) -> Result<(Self, Header), KeyringError> {
         let mut plaintext = SecretBytes::with_capacity(sealed.len());
-        let header = record::open(
-            &sealing_key(root),
-            RecordKey::KEYRING,
-            sealed,
-            &mut plaintext,
-        )?;
+        let header = record::open(&sealing_key(root), RecordKey::KEYRING, sealed, &mut plaintext)?;
         Ok((Self::decode(plaintext.expose())?, header))
     }
 
@@ -210,11 +189,8 @@ impl Keyring {
     /// The keyring's plaintext, built where it is wiped.
     #[must_use]
     pub fn encoded(&self) -> SecretBytes {
-        let mut room = Room(SecretBytes::with_capacity(
-            32 + self.store_keys.len() * 64 + self.wrap_keys.len() * 80,
-        ));
-        self.write(&mut Encoder::new(&mut room))
-            .expect("writing to memory does not fail");
+        let mut room = Room(SecretBytes::with_capacity(32 + self.store_keys.len() * 64 + self.wrap_keys.len() * 80));
+        self.write(&mut Encoder::new(&mut room)).expect("writing to memory does not fail");
         room.0
     }
 
@@ -222,24 +198,15 @@ impl Keyring {
         for (place, entry) in self.store_keys.iter().enumerate() {
             let computed = store_key_id(&entry.key);
             if entry.id != computed || computed == 0 {
-                return Err(KeyringError::StoreKeyId {
-                    found: entry.id,
-                    computed,
-                });
+                return Err(KeyringError::StoreKeyId { found: entry.id, computed });
             }
-            if self.store_keys[..place]
-                .iter()
-                .any(|other| other.id == entry.id)
-            {
+            if self.store_keys[..place].iter().any(|other| other.id == entry.id) {
                 return Err(KeyringError::Twice);
             }
         }
         for (place, entry) in self.wrap_keys.iter().enumerate() {
             let name = (entry.id, entry.version);
-            if self.wrap_keys[..place]
-                .iter()
-                .any(|other| (other.id, other.version) == name)
-            {
+            if self.wrap_keys[..place].iter().any(|other| (other.id, other.version) == name) {
                 return Err(KeyringError::Twice);
             }
         }
@@ -284,22 +251,14 @@ impl Keyring {
                 created_at: decoder.decode()?,
             })
         })?;
-        Ok(Self {
-            store_keys,
-            wrap_keys,
-        })
+        Ok(Self { store_keys, wrap_keys })
     }
 }
 
 /// The id of a store key: the first four bytes of a derivation from it.
 #[must_use]
 pub fn store_key_id(key: &StoreKey) -> u32 {
-    u32::from_be_bytes(derive::bytes(
-        b"",
-        &[key.expose()],
-        labels::STORE_KEY_ID,
-        b"",
-    ))
+    u32::from_be_bytes(derive::bytes(b"", &[key.expose()], labels::STORE_KEY_ID, b""))
 }
 
 fn sealing_key(root: &RootKey) -> SealingKey {

@@ -124,16 +124,8 @@ impl LogRecord {
     ///
     /// # Errors
     /// When [`LogRecord::open`] would refuse it.
-    pub fn seal(
-        &self,
-        sealing: &SealingKey,
-        store_key_id: u32,
-        out: &mut Vec<u8>,
-    ) -> Result<Tag, SealLogError> {
-        self.check().map_err(|contradiction| SealLogError {
-            epoch: self.epoch,
-            contradiction,
-        })?;
+    pub fn seal(&self, sealing: &SealingKey, store_key_id: u32, out: &mut Vec<u8>) -> Result<Tag, SealLogError> {
+        self.check().map_err(|contradiction| SealLogError { epoch: self.epoch, contradiction })?;
         out.reserve(self.size_hint());
         Ok(record::seal_body(
             sealing,
@@ -155,8 +147,7 @@ impl LogRecord {
         sealed: &[u8],
         scratch: &mut SecretBytes,
     ) -> Result<(Self, Header), OpenLogError> {
-        let (header, log): (_, Self) =
-            record::open_body(sealing, RecordKey::log(epoch), sealed, scratch)?;
+        let (header, log): (_, Self) = record::open_body(sealing, RecordKey::log(epoch), sealed, scratch)?;
         if log.epoch != epoch {
             return Err(LogContradiction::Epoch { epoch: log.epoch }.into());
         }
@@ -236,11 +227,7 @@ pub fn log_hash(sealed: &[u8]) -> [u8; 32] {
 impl Body for LogRecord {}
 
 impl<C> Encode<C> for LogRecord {
-    fn encode<W: Write>(
-        &self,
-        encoder: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), encode::Error<W::Error>> {
+    fn encode<W: Write>(&self, encoder: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
         encoder.map(10)?.u8(0)?.u32(Self::VERSION)?;
         encoder.u8(1)?.u64(self.epoch)?;
         encoder.u8(2)?.bytes(&self.incarnation.0)?;
@@ -293,17 +280,7 @@ impl<'b, C> Decode<'b, C> for LogRecord {
         let audit_position = AuditPosition::read(decoder)?;
         next(decoder)?;
         let record_count = decoder.u64()?;
-        Ok(Self {
-            epoch,
-            incarnation,
-            time,
-            previous,
-            commits,
-            changes,
-            audit,
-            audit_position,
-            record_count,
-        })
+        Ok(Self { epoch, incarnation, time, previous, commits, changes, audit, audit_position, record_count })
     }
 }
 
@@ -335,10 +312,7 @@ impl LoggedChange {
     fn write<W: Write>(&self, encoder: &mut Encoder<W>) -> Result<(), encode::Error<W::Error>> {
         encoder.array(5)?.bytes(&self.key.to_bytes())?;
         encoder.u64(self.old.0)?.u64(self.new.0)?;
-        encoder
-            .bytes(&self.tag)?
-            .bytes(&name_tag_bytes(self.name_tag))?
-            .ok()
+        encoder.bytes(&self.tag)?.bytes(&name_tag_bytes(self.name_tag))?.ok()
     }
 
     fn read(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
@@ -356,9 +330,6 @@ impl LoggedChange {
 impl AuditPosition {
     fn read(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         body::array_of(decoder, 2)?;
-        Ok(Self {
-            seq: decoder.u64()?,
-            head: body::fixed_bytes(decoder)?,
-        })
+        Ok(Self { seq: decoder.u64()?, head: body::fixed_bytes(decoder)? })
     }
 }

@@ -189,13 +189,7 @@ pub fn encode(
     key: RecordKey,
     generation: Generation,
 ) -> Result<(Vec<u8>, Tag), ProtectorRefusal> {
-    let head = Head {
-        format: FORMAT,
-        kind: RecordKind::Protector.byte(),
-        suite: SUITE,
-        store_key_id: 0,
-        generation,
-    };
+    let head = Head { format: FORMAT, kind: RecordKind::Protector.byte(), suite: SUITE, store_key_id: 0, generation };
     check_head(key, &head)?;
     form::check(key, record)?;
     let mut bytes = head.to_bytes().to_vec();
@@ -213,19 +207,11 @@ pub fn encode(
 pub fn parse(key: RecordKey, stored: &[u8]) -> Result<Parsed, ProtectorRefusal> {
     check_length(stored.len())?;
     let length = stored.len();
-    let (covered, mac) = stored
-        .split_last_chunk::<MAC_LENGTH>()
-        .ok_or(ProtectorRefusal::Length { length })?;
+    let (covered, mac) = stored.split_last_chunk::<MAC_LENGTH>().ok_or(ProtectorRefusal::Length { length })?;
     let head = Head::split(covered).ok_or(ProtectorRefusal::Length { length })?;
     check_head(key, &head)?;
     let record = form::decode(key, &covered[HEAD_LENGTH..])?;
-    Ok(Parsed {
-        record,
-        generation: head.generation,
-        tag: tag_of(mac),
-        key,
-        stored: stored.to_vec(),
-    })
+    Ok(Parsed { record, generation: head.generation, tag: tag_of(mac), key, stored: stored.to_vec() })
 }
 
 /// Whether the MAC at the end of `stored` is that of the root key, for the place `key`.
@@ -233,9 +219,7 @@ pub fn parse(key: RecordKey, stored: &[u8]) -> Result<Parsed, ProtectorRefusal> 
 pub fn verify_mac(mac_key: &MacKey, key: RecordKey, stored: &[u8]) -> bool {
     stored
         .split_last_chunk::<MAC_LENGTH>()
-        .is_some_and(|(covered, mac)| {
-            strongroom_secret::constant_time_eq(&mac_of(mac_key, key, covered), mac)
-        })
+        .is_some_and(|(covered, mac)| strongroom_secret::constant_time_eq(&mac_of(mac_key, key, covered), mac))
 }
 
 /// The body of a protector record as the committer hands it on; [`seal_body`] makes a record of it.
@@ -251,20 +235,8 @@ pub fn body_of(record: &ProtectorRecord) -> Result<Vec<u8>, ProtectorRefusal> {
 }
 
 /// Appends the record made of a body from [`body_of`] to `out`.
-pub fn seal_body(
-    mac_key: &MacKey,
-    key: RecordKey,
-    generation: Generation,
-    body: &[u8],
-    out: &mut Vec<u8>,
-) -> Tag {
-    let head = Head {
-        format: FORMAT,
-        kind: RecordKind::Protector.byte(),
-        suite: SUITE,
-        store_key_id: 0,
-        generation,
-    };
+pub fn seal_body(mac_key: &MacKey, key: RecordKey, generation: Generation, body: &[u8], out: &mut Vec<u8>) -> Tag {
+    let head = Head { format: FORMAT, kind: RecordKind::Protector.byte(), suite: SUITE, store_key_id: 0, generation };
     let begin = out.len();
     out.extend_from_slice(&head.to_bytes());
     out.extend_from_slice(body);
@@ -284,9 +256,7 @@ pub fn open_body<'a>(
 ) -> Result<(Generation, Tag, &'a [u8]), ProtectorRefusal> {
     check_length(stored.len())?;
     let length = stored.len();
-    let (covered, mac) = stored
-        .split_last_chunk::<MAC_LENGTH>()
-        .ok_or(ProtectorRefusal::Length { length })?;
+    let (covered, mac) = stored.split_last_chunk::<MAC_LENGTH>().ok_or(ProtectorRefusal::Length { length })?;
     let head = Head::split(covered).ok_or(ProtectorRefusal::Length { length })?;
     check_head(key, &head)?;
     if !verify_mac(mac_key, key, stored) {
@@ -305,11 +275,7 @@ impl From<BodyError> for ProtectorRefusal {
 }
 
 fn check_length(length: usize) -> Result<(), ProtectorRefusal> {
-    if (LEAST_LENGTH..=MOST_LENGTH).contains(&length) {
-        Ok(())
-    } else {
-        Err(ProtectorRefusal::Length { length })
-    }
+    if (LEAST_LENGTH..=MOST_LENGTH).contains(&length) { Ok(()) } else { Err(ProtectorRefusal::Length { length }) }
 }
 
 fn check_head(key: RecordKey, head: &Head) -> Result<(), ProtectorRefusal> {
@@ -321,21 +287,13 @@ fn check_head(key: RecordKey, head: &Head) -> Result<(), ProtectorRefusal> {
         && head.suite == SUITE
         && head.store_key_id == 0
         && record::generation_is_possible(key, head.generation);
-    if known {
-        Ok(())
-    } else {
-        Err(ProtectorRefusal::Head)
-    }
+    if known { Ok(()) } else { Err(ProtectorRefusal::Head) }
 }
 
 fn mac_of(mac_key: &MacKey, key: RecordKey, covered: &[u8]) -> [u8; MAC_LENGTH] {
     mac::hmac_sha256(
         mac_key.expose(),
-        &[
-            strongroom_crypto::labels::PROTECTOR_RECORD.as_bytes(),
-            &key.to_bytes(),
-            covered,
-        ],
+        &[strongroom_crypto::labels::PROTECTOR_RECORD.as_bytes(), &key.to_bytes(), covered],
     )
 }
 

@@ -130,24 +130,15 @@ pub fn parse(key: RecordKey, sealed: &[u8]) -> Result<Header, ParseRefusal> {
         return Err(ParseRefusal::Format { found: head.format });
     }
     if head.kind != key.kind.byte() {
-        return Err(ParseRefusal::Kind {
-            expected: key.kind,
-            found: head.kind,
-        });
+        return Err(ParseRefusal::Kind { expected: key.kind, found: head.kind });
     }
     if head.suite != SUITE {
         return Err(ParseRefusal::Suite { found: head.suite });
     }
     check_head(key, head.store_key_id, head.generation)?;
-    let tag = sealed
-        .get(tag_range(length))
-        .and_then(|tag| tag.try_into().ok())
-        .ok_or(ParseRefusal::Length { length })?;
-    Ok(Header {
-        store_key_id: head.store_key_id,
-        generation: head.generation,
-        tag,
-    })
+    let tag =
+        sealed.get(tag_range(length)).and_then(|tag| tag.try_into().ok()).ok_or(ParseRefusal::Length { length })?;
+    Ok(Header { store_key_id: head.store_key_id, generation: head.generation, tag })
 }
 
 /// Opens the record that lies at `key`; `out` then holds its body and nothing else.
@@ -155,21 +146,12 @@ pub fn parse(key: RecordKey, sealed: &[u8]) -> Result<Header, ParseRefusal> {
 /// # Errors
 /// [`RecordError::Refused`] for what [`parse`] refuses, [`RecordError::Unauthentic`] when it does not authenticate;
 /// `out` is empty then.
-pub fn open(
-    sealing: &SealingKey,
-    key: RecordKey,
-    sealed: &[u8],
-    out: &mut SecretBytes,
-) -> Result<Header, RecordError> {
+pub fn open(sealing: &SealingKey, key: RecordKey, sealed: &[u8], out: &mut SecretBytes) -> Result<Header, RecordError> {
     out.truncate(0);
     let header = parse(key, sealed)?;
     let (head, rest) = sealed.split_at(HEAD_LENGTH);
     sealing
-        .open_append(
-            &[labels::RECORD.as_bytes(), &key.to_bytes(), head],
-            rest,
-            out,
-        )
+        .open_append(&[labels::RECORD.as_bytes(), &key.to_bytes(), head], rest, out)
         .map_err(|_| RecordError::Unauthentic)?;
     Ok(header)
 }
@@ -233,20 +215,14 @@ fn seal_written(
     write: impl FnOnce(&mut Vec<u8>),
 ) -> Tag {
     let possible = check_head(key, store_key_id, generation);
-    assert!(
-        possible.is_ok(),
-        "sealing a record that cannot be read: {possible:?}"
-    );
+    assert!(possible.is_ok(), "sealing a record that cannot be read: {possible:?}");
     let head = head_bytes(store_key_id, key.kind, generation);
     out.extend_from_slice(&head);
     let start = out.len();
     out.extend_from_slice(&[0; NONCE]);
     write(out);
     out.extend_from_slice(&[0; TAG + COMMITMENT]);
-    sealing.seal_in_place(
-        &[labels::RECORD.as_bytes(), &key.to_bytes(), &head],
-        &mut out[start..],
-    );
+    sealing.seal_in_place(&[labels::RECORD.as_bytes(), &key.to_bytes(), &head], &mut out[start..]);
     let mut tag = [0; TAG];
     tag.copy_from_slice(&out[tag_range(out.len())]);
     tag
@@ -289,49 +265,28 @@ impl Head {
 pub(crate) fn generation_is_possible(key: RecordKey, generation: Generation) -> bool {
     let epoch = generation.epoch();
     match key.kind {
-        RecordKind::Log => {
-            key.epoch() == Some(epoch) && epoch > 0 && generation.index() == Generation::LOG_INDEX
-        }
+        RecordKind::Log => key.epoch() == Some(epoch) && epoch > 0 && generation.index() == Generation::LOG_INDEX,
         RecordKind::Snapshot => {
-            key.epoch() == Some(epoch)
-                && epoch > 0
-                && generation.index() == Generation::SNAPSHOT_INDEX
+            key.epoch() == Some(epoch) && epoch > 0 && generation.index() == Generation::SNAPSHOT_INDEX
         }
         _ => epoch > 0 && generation.index() < Generation::SNAPSHOT_INDEX,
     }
 }
 
 fn head_bytes(store_key_id: u32, kind: RecordKind, generation: Generation) -> [u8; HEAD_LENGTH] {
-    Head {
-        format: FORMAT,
-        kind: kind.byte(),
-        suite: SUITE,
-        store_key_id,
-        generation,
-    }
-    .to_bytes()
+    Head { format: FORMAT, kind: kind.byte(), suite: SUITE, store_key_id, generation }.to_bytes()
 }
 
-fn check_head(
-    key: RecordKey,
-    store_key_id: u32,
-    generation: Generation,
-) -> Result<(), ParseRefusal> {
+fn check_head(key: RecordKey, store_key_id: u32, generation: Generation) -> Result<(), ParseRefusal> {
     let kind = key.kind;
     if kind == RecordKind::Protector {
         return Err(ParseRefusal::NotSealed);
     }
     if (store_key_id == 0) != (kind == RecordKind::Keyring) {
-        return Err(ParseRefusal::StoreKey {
-            kind,
-            found: store_key_id,
-        });
+        return Err(ParseRefusal::StoreKey { kind, found: store_key_id });
     }
     if !generation_is_possible(key, generation) {
-        return Err(ParseRefusal::Generation {
-            key,
-            found: generation,
-        });
+        return Err(ParseRefusal::Generation { key, found: generation });
     }
     Ok(())
 }

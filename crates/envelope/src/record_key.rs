@@ -258,17 +258,11 @@ impl RecordKey {
     /// For another length, a kind that is not known, and an id that the kind cannot have.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordKeyRefusal> {
         let bytes: &[u8; Self::LENGTH] =
-            bytes.try_into().map_err(|_| RecordKeyRefusal::Length {
-                length: bytes.len(),
-            })?;
+            bytes.try_into().map_err(|_| RecordKeyRefusal::Length { length: bytes.len() })?;
         let [kind, id @ ..] = *bytes;
         let kind = RecordKind::from_byte(kind).ok_or(RecordKeyRefusal::Kind { kind })?;
         let key = Self::new(kind, Id(id));
-        if key.id_is_possible() {
-            Ok(key)
-        } else {
-            Err(RecordKeyRefusal::Id { kind })
-        }
+        if key.id_is_possible() { Ok(key) } else { Err(RecordKeyRefusal::Id { kind }) }
     }
 
     fn id_is_possible(&self) -> bool {
@@ -311,10 +305,7 @@ impl<C> minicbor::Encode<C> for RecordKey {
 }
 
 impl<'b, C> minicbor::Decode<'b, C> for RecordKey {
-    fn decode(
-        decoder: &mut minicbor::Decoder<'b>,
-        _: &mut C,
-    ) -> Result<Self, minicbor::decode::Error> {
+    fn decode(decoder: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
         Self::from_bytes(decoder.bytes()?).map_err(minicbor::decode::Error::message)
     }
 }

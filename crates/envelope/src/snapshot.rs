@@ -70,11 +70,7 @@ pub struct Page {
 /// Splits an index into pages of at most [`MOST_PAGE_BYTES`] each, and at least one.
 ///
 /// `entries` come in rising order of their keys.
-pub fn pages<I>(
-    head: SnapshotHead,
-    entries: I,
-    commits: &[KeyedCommit],
-) -> impl Iterator<Item = Page> + use<'_, I>
+pub fn pages<I>(head: SnapshotHead, entries: I, commits: &[KeyedCommit]) -> impl Iterator<Item = Page> + use<'_, I>
 where
     I: ExactSizeIterator<Item = IndexEntry>,
 {
@@ -109,10 +105,7 @@ impl Page {
     /// # Panics
     /// When the epoch is zero or beyond 48 bits.
     pub fn seal(&self, sealing: &SealingKey, store_key_id: u32, out: &mut Vec<u8>) -> Tag {
-        out.reserve(
-            256 + self.entries.len() * IndexEntry::LENGTH
-                + self.commits.len() * KeyedCommit::LENGTH,
-        );
+        out.reserve(256 + self.entries.len() * IndexEntry::LENGTH + self.commits.len() * KeyedCommit::LENGTH);
         record::seal_body(
             sealing,
             store_key_id,
@@ -134,22 +127,14 @@ impl Page {
         scratch: &mut SecretBytes,
     ) -> Result<(Self, Header), OpenBodyError> {
         let (header, page): (_, Self) = record::open_body(sealing, key, sealed, scratch)?;
-        if page.record_key() == key {
-            Ok((page, header))
-        } else {
-            Err(body::BodyError::Malformed.into())
-        }
+        if page.record_key() == key { Ok((page, header)) } else { Err(body::BodyError::Malformed.into()) }
     }
 }
 
 impl Body for Page {}
 
 impl<C> Encode<C> for Page {
-    fn encode<W: Write>(
-        &self,
-        encoder: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), encode::Error<W::Error>> {
+    fn encode<W: Write>(&self, encoder: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
         encoder.map(9)?.u8(0)?.u32(Self::VERSION)?;
         encoder.u8(1)?.u64(self.head.epoch)?;
         encoder.u8(2)?.u64(self.page)?;
@@ -188,18 +173,7 @@ impl<'b, C> Decode<'b, C> for Page {
         if page >= pages || entries.windows(2).any(|pair| pair[0].key >= pair[1].key) {
             return Err(DecodeError::message("not a page of a snapshot"));
         }
-        Ok(Self {
-            head: SnapshotHead {
-                epoch,
-                incarnation,
-                log_hash,
-            },
-            page,
-            pages,
-            entries,
-            commits,
-            record_count,
-        })
+        Ok(Self { head: SnapshotHead { epoch, incarnation, log_hash }, page, pages, entries, commits, record_count })
     }
 }
 
@@ -225,8 +199,7 @@ impl IndexEntry {
             tag: *rest.first_chunk::<16>()?,
             name_tag: log::name_tag_from(*rest.last_chunk::<8>()?),
         };
-        let possible = entry.key.kind.is_indexed()
-            && record::generation_is_possible(entry.key, entry.generation);
+        let possible = entry.key.kind.is_indexed() && record::generation_is_possible(entry.key, entry.generation);
         possible.then_some(entry)
     }
 }
@@ -248,21 +221,13 @@ impl KeyedCommit {
         let (id, rest) = bytes.split_first_chunk::<16>()?;
         let (epoch, rest) = rest.split_first_chunk::<8>()?;
         let time = u64::from_be_bytes(*rest.first_chunk::<8>()?);
-        Some(Self {
-            id: Id(*id),
-            epoch: u64::from_be_bytes(*epoch),
-            time: Timestamp(i64::try_from(time).ok()?),
-        })
+        Some(Self { id: Id(*id), epoch: u64::from_be_bytes(*epoch), time: Timestamp(i64::try_from(time).ok()?) })
     }
 }
 
 fn page_count(entries: usize, commits: usize) -> u64 {
     let (full, left) = (entries / ENTRIES_PER_PAGE, entries % ENTRIES_PER_PAGE);
-    let beside = if left == 0 {
-        0
-    } else {
-        (PAGE_ROOM - left * IndexEntry::LENGTH) / KeyedCommit::LENGTH
-    };
+    let beside = if left == 0 { 0 } else { (PAGE_ROOM - left * IndexEntry::LENGTH) / KeyedCommit::LENGTH };
     // A page full of entries has no room left over for commits: PAGE_ROOM is a multiple of an entry.
     let alone = commits.saturating_sub(beside);
     let pages = full + usize::from(left > 0) + alone.div_ceil(COMMITS_PER_PAGE);
@@ -276,10 +241,7 @@ fn packed<W: Write, T: Copy, const N: usize>(
 ) -> Result<(), encode::Error<W::Error>> {
     encoder.bytes_len((items.len() * N) as u64)?;
     for item in items {
-        encoder
-            .writer_mut()
-            .write_all(&to_bytes(*item))
-            .map_err(encode::Error::write)?;
+        encoder.writer_mut().write_all(&to_bytes(*item)).map_err(encode::Error::write)?;
     }
     Ok(())
 }
@@ -292,10 +254,7 @@ fn unpacked<T, const N: usize>(
     if !rest.is_empty() {
         return Err(DecodeError::message("packed entries of another length"));
     }
-    chunks
-        .iter()
-        .map(|chunk| from_bytes(chunk).ok_or_else(|| DecodeError::message("a packed entry")))
-        .collect()
+    chunks.iter().map(|chunk| from_bytes(chunk).ok_or_else(|| DecodeError::message("a packed entry"))).collect()
 }
 
 /// The longest page as stored.

@@ -41,18 +41,14 @@ impl Timestamp {
             i32::from(milliseconds) * 1_000_000,
         )
         .map_err(|_| TimestampRefusal)?;
-        i64::try_from(civil.duration_since(EPOCH).as_millis())
-            .map(Self)
-            .map_err(|_| TimestampRefusal)
+        i64::try_from(civil.duration_since(EPOCH).as_millis()).map(Self).map_err(|_| TimestampRefusal)
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inside = self.0.clamp(FIRST, LAST);
-        let civil = EPOCH
-            .checked_add(SignedDuration::from_millis(inside))
-            .expect("a moment of the years 0 to 9999");
+        let civil = EPOCH.checked_add(SignedDuration::from_millis(inside)).expect("a moment of the years 0 to 9999");
         write!(
             formatter,
             "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
@@ -78,10 +74,7 @@ impl<C> minicbor::Encode<C> for Timestamp {
 }
 
 impl<'b, C> minicbor::Decode<'b, C> for Timestamp {
-    fn decode(
-        decoder: &mut minicbor::Decoder<'b>,
-        _: &mut C,
-    ) -> Result<Self, minicbor::decode::Error> {
+    fn decode(decoder: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
         decoder.i64().map(Self)
     }
 }

@@ -198,11 +198,7 @@ pub fn parse(sealed: &[u8]) -> Result<ValueHeader, ValueRefusal> {
     if key_version == 0 {
         return Err(ValueRefusal::KeyVersion);
     }
-    Ok(ValueHeader {
-        purpose,
-        key_id: Id(id),
-        key_version,
-    })
+    Ok(ValueHeader { purpose, key_id: Id(id), key_version })
 }
 
 /// Opens a value for a purpose and a place; `out` then holds its plaintext and nothing else.
@@ -221,16 +217,11 @@ pub fn open(
     out.truncate(0);
     let header = parse(sealed)?;
     if header.purpose != purpose {
-        return Err(ValueError::Purpose {
-            expected: purpose,
-            found: header.purpose,
-        });
+        return Err(ValueError::Purpose { expected: purpose, found: header.purpose });
     }
     let (head, rest) = sealed.split_at(HEAD_LENGTH);
     place
-        .with_bytes(|place| {
-            sealing.open_append(&[labels::VALUE.as_bytes(), head, place], rest, out)
-        })
+        .with_bytes(|place| sealing.open_append(&[labels::VALUE.as_bytes(), head, place], rest, out))
         .map_err(|_| ValueError::Unauthentic)?;
     Ok(header)
 }
@@ -239,11 +230,7 @@ impl Place<'_> {
     /// Runs `then` with the place's bytes as they enter the authenticated data.
     fn with_bytes<R>(&self, then: impl FnOnce(&[u8]) -> R) -> R {
         match self {
-            Self::Record {
-                key,
-                field,
-                version,
-            } => {
+            Self::Record { key, field, version } => {
                 let mut bytes = [0; 1 + RecordKey::LENGTH + 2 + 4];
                 bytes[0] = IN_RECORD;
                 bytes[1..18].copy_from_slice(&key.to_bytes());

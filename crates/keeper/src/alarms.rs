@@ -71,6 +71,10 @@ fn text(code: &str) -> (&'static str, &'static str) {
             "the store holds entries that are not ours",
             "find out who writes to the store's file",
         ),
+        "written_by_newer" => (
+            "records were written by a newer release; they are refused, not quarantined",
+            "run the newer release again",
+        ),
         "program_changed" => (
             "the program is not the one that last ran here",
             "if you upgraded it, run `strongroom upgrade accept`; else find out who replaced it",

@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use strongroom_envelope::anchor::{self, Slot};
 
-/// The open, locked anchor file.
+/// The anchor file of a data directory: open and locked from the moment it exists.
 pub struct AnchorFile {
-    file: File,
+    /// `None` until the first write makes the file: before the judgement nothing is written, not even an empty anchor.
+    file: Option<File>,
+    directory: PathBuf,
     path: PathBuf,
+    data: PathBuf,
     newest: Option<Slot>,
     dirty: bool,
 }
@@ -33,7 +36,7 @@ pub enum AnchorError {
     File {
         /// Which file.
         path: PathBuf,
-        /// `opened`, `read`, `written`, `synced`.
+        /// `opened`, `made`, `read`, `written`, `synced`.
         action: &'static str,
         /// Why.
         #[source]
@@ -42,38 +45,18 @@ pub enum AnchorError {
 }
 
 impl AnchorFile {
-    /// Opens or makes the anchor file of a data directory. A new one has no slot: that is a verdict's business.
+    /// Opens the anchor file of a data directory, if it is there. That there is none is a verdict's business.
     pub fn open(directory: &Path, data: &Path) -> Result<Self, AnchorError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
-            .map_err(|source| failed(directory, "made", source))?;
-        let canonical = directory.canonicalize().map_err(|source| failed(directory, "opened", source))?;
-        if canonical.starts_with(data) {
-            return Err(AnchorError::Inside(canonical));
+        let directory = resolved(directory).map_err(|source| failed(directory, "opened", source))?;
+        refuse_inside(&directory, data)?;
+        let path = directory.join(anchor::file_name(data));
+        let mut anchor = Self { file: None, directory, path, data: data.to_owned(), newest: None, dirty: false };
+        match open_file(&anchor.path, false) {
+            Ok(file) => anchor.take(file)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(failed(&anchor.path, "opened", source)),
         }
-        let path = canonical.join(anchor::file_name(data));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-            .open(&path)
-            .map_err(|source| failed(&path, "opened", source))?;
-        let metadata = file.metadata().map_err(|source| failed(&path, "read", source))?;
-        if metadata.mode() & 0o077 != 0 || metadata.uid() != rustix::process::geteuid().as_raw() {
-            return Err(AnchorError::Exposed(path));
-        }
-        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| AnchorError::InUse(path.clone()))?;
-        if metadata.len() < anchor::FILE_LENGTH as u64 {
-            file.set_len(anchor::FILE_LENGTH as u64).map_err(|source| failed(&path, "written", source))?;
-            sync_directory(&canonical)?;
-        }
-        let newest = newest(&file).map_err(|source| failed(&path, "read", source))?;
-        Ok(Self { file, path, newest, dirty: false })
+        Ok(anchor)
     }
 
     /// The newest whole slot.
@@ -81,13 +64,17 @@ impl AnchorFile {
         self.newest.as_ref()
     }
 
-    /// Writes the next slot over the older of the two; not synced.
+    /// Writes the next slot over the older of the two, and makes the file when there is none; not synced.
     pub fn write(&mut self, mut slot: Slot) -> Result<(), AnchorError> {
+        if self.file.is_none() {
+            self.create()?;
+        }
         slot.counter = self.newest.as_ref().map_or(1, |newest| newest.counter + 1);
         let offset = anchor::SLOT_OFFSETS[usize::from(slot.counter % 2 == 1)] as u64;
-        self.file
-            .write_all_at(&anchor::encode(&slot), offset)
-            .map_err(|source| failed(&self.path, "written", source))?;
+        if let Some(file) = &self.file {
+            file.write_all_at(&anchor::encode(&slot), offset)
+                .map_err(|source| failed(&self.path, "written", source))?;
+        }
         self.newest = Some(slot);
         self.dirty = true;
         Ok(())
@@ -95,19 +82,82 @@ impl AnchorFile {
 
     /// Brings what was written onto the disk.
     pub fn sync(&mut self) -> Result<(), AnchorError> {
-        if self.dirty {
-            self.file.sync_data().map_err(|source| failed(&self.path, "synced", source))?;
+        if let Some(file) = self.file.as_ref().filter(|_| self.dirty) {
+            file.sync_data().map_err(|source| failed(&self.path, "synced", source))?;
             self.dirty = false;
         }
         Ok(())
     }
+
+    fn create(&mut self) -> Result<(), AnchorError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.directory)
+            .map_err(|source| failed(&self.directory, "made", source))?;
+        let canonical = self.directory.canonicalize().map_err(|source| failed(&self.directory, "opened", source))?;
+        refuse_inside(&canonical, &self.data)?;
+        let file = open_file(&self.path, true).map_err(|source| failed(&self.path, "made", source))?;
+        self.take(file)?;
+        sync_directory(&canonical)
+    }
+
+    /// Locks the file, refuses one that others can write, and reads its newest slot.
+    fn take(&mut self, file: File) -> Result<(), AnchorError> {
+        let path = &self.path;
+        let metadata = file.metadata().map_err(|source| failed(path, "read", source))?;
+        if metadata.mode() & 0o077 != 0 || metadata.uid() != rustix::process::geteuid().as_raw() {
+            return Err(AnchorError::Exposed(path.clone()));
+        }
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| AnchorError::InUse(path.clone()))?;
+        self.newest = newest(&file).map_err(|source| failed(path, "read", source))?;
+        self.file = Some(file);
+        Ok(())
+    }
+}
+
+fn open_file(path: &Path, create: bool) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(create)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path)?;
+    if create {
+        file.set_len(anchor::FILE_LENGTH as u64)?;
+    }
+    Ok(file)
+}
+
+/// The directory without links in it, as far as it exists.
+fn resolved(directory: &Path) -> io::Result<PathBuf> {
+    let absolute = std::path::absolute(directory)?;
+    for step in absolute.ancestors() {
+        match step.canonicalize() {
+            Ok(found) => return Ok(found.join(absolute.strip_prefix(step).unwrap_or(Path::new("")))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(absolute)
+}
+
+fn refuse_inside(directory: &Path, data: &Path) -> Result<(), AnchorError> {
+    if directory.starts_with(data) { Err(AnchorError::Inside(directory.to_owned())) } else { Ok(()) }
 }
 
 fn newest(file: &File) -> io::Result<Option<Slot>> {
     let mut newest: Option<Slot> = None;
     for offset in anchor::SLOT_OFFSETS {
         let mut bytes = [0; anchor::SLOT_LENGTH];
-        file.read_exact_at(&mut bytes, offset as u64)?;
+        match file.read_exact_at(&mut bytes, offset as u64) {
+            Ok(()) => {}
+            // A file that was cut short has lost this slot, not necessarily the other.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => continue,
+            Err(error) => return Err(error),
+        }
         if let Ok(slot) = anchor::parse(&bytes)
             && newest.as_ref().is_none_or(|known| known.counter < slot.counter)
         {

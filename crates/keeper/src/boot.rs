@@ -47,13 +47,25 @@ pub struct Running {
 impl Running {
     /// Finishes what waits, writes a snapshot, ends the threads.
     pub fn stop(&self) {
+        self.end(Order::Stop);
+    }
+
+    fn end(&self, how: Order) {
         self.workers.stop();
         let committer = self.committer.lock().take();
         if let Some(committer) = committer {
-            drop(self.unlocked.order(Order::Stop));
+            drop(self.unlocked.order(how));
             drop(committer.join());
+            // Replies that wait hold the store; none may be the last to let go of it.
+            self.unlocked.witness.barrier();
         }
-        self.unlocked.witness.barrier();
+    }
+}
+
+/// Without a stop the threads end too, and let go of store, trail and anchor; nothing more is written than was told.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end(Order::Abandon);
     }
 }
 
@@ -143,12 +155,13 @@ pub fn establish(
         told_epoch: remembered.trail.and_then(|trail| trail.last_place).map_or(0, |(epoch, _)| epoch),
     };
     let history = catalogue::history(&*store, &seals, known).map_err(broken)?;
-    let mut alarms = judge(remembered, &history, store_id, known)?;
+    let instance = instance(&*store, &seals);
+    let claimed_id = instance.as_ref().map_or(store_id, |instance| instance.store_id);
+    let mut alarms = judge(remembered, &history, claimed_id, known)?;
     if trail_altered(settings, &seals)? {
         alarms.push("trail_altered");
     }
     let mut inventory = catalogue::inventory(&*store, &seals, &history.index)?;
-    let instance = instance(&*store, &seals);
     let found = Found {
         findings: std::mem::take(&mut inventory.findings),
         alarms,

@@ -103,11 +103,14 @@ struct Reader<'a> {
     known: Known,
     scratch: SecretBytes,
     history: History,
+    /// Epoch and hash of the last log record that was opened.
+    linked: Option<(u64, [u8; 32])>,
 }
 
 /// Reads snapshot and log.
 pub fn history(store: &dyn Store, seals: &Seals, known: Known) -> Result<History, BrokenHistory> {
-    let mut reader = Reader { seals, known, scratch: SecretBytes::with_capacity(1 << 16), history: empty_history() };
+    let scratch = SecretBytes::with_capacity(1 << 16);
+    let mut reader = Reader { seals, known, scratch, history: empty_history(), linked: None };
     reader.snapshot(store)?;
     let mut outcome = Ok(());
     store.scan(&[RecordKind::Log.byte()], &mut |key, sealed| {
@@ -115,7 +118,7 @@ pub fn history(store: &dyn Store, seals: &Seals, known: Known) -> Result<History
         if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     outcome?;
-    if reader.history.position.epoch == 0 { Err(BrokenHistory::Empty) } else { Ok(reader.history) }
+    reader.end()
 }
 
 fn empty_history() -> History {
@@ -200,7 +203,6 @@ impl Reader<'_> {
         if self.history.oldest_log == 0 {
             self.history.oldest_log = epoch;
         }
-        let position = self.history.position.clone();
         let needed = epoch >= self.known.required_epoch || epoch >= self.known.told_epoch;
         if epoch <= self.history.snapshot_epoch && !needed {
             return Ok(());
@@ -209,15 +211,13 @@ impl Reader<'_> {
         let (log, _) = LogRecord::open(sealing, epoch, sealed, &mut self.scratch)
             .map_err(|_| BrokenHistory::Log { epoch })?;
         let hash = log::log_hash(sealed);
+        self.link(&log, hash)?;
         let authenticator = self.authenticator(epoch, log.incarnation, log.record_count, hash);
         if epoch == self.known.required_epoch {
             self.history.required = Some(authenticator);
         }
         if epoch > self.history.snapshot_epoch {
-            let follows = epoch == position.epoch + 1 || log.incarnation != position.incarnation;
-            if log.previous != position.hash || !follows {
-                return Err(BrokenHistory::Link { epoch, after: position.epoch });
-            }
+            self.continues(&log)?;
             self.apply(&log)?;
             self.history.position = LogPosition { epoch, hash, incarnation: log.incarnation };
             self.history.newest_at = log.time;
@@ -227,6 +227,48 @@ impl Reader<'_> {
             self.history.untold.push(Untold { epoch, time: log.time, authenticator, entries: log.audit });
         }
         Ok(())
+    }
+
+    /// Records that were opened in a row must be linked; at the snapshot's epoch the snapshot says which one it is.
+    fn link(&mut self, log: &LogRecord, hash: [u8; 32]) -> Result<(), BrokenHistory> {
+        let epoch = log.epoch;
+        if let Some((after, before)) = self.linked
+            && log.previous != before
+        {
+            return Err(BrokenHistory::Link { epoch, after });
+        }
+        if epoch == self.history.snapshot_epoch && hash != self.history.position.hash {
+            return Err(BrokenHistory::Link { epoch, after: epoch.saturating_sub(1) });
+        }
+        self.linked = Some((epoch, hash));
+        Ok(())
+    }
+
+    /// Behind the snapshot nothing may be missing.
+    fn continues(&self, log: &LogRecord) -> Result<(), BrokenHistory> {
+        let position = &self.history.position;
+        let follows = log.epoch == position.epoch + 1 || log.incarnation != position.incarnation;
+        if log.previous == position.hash && follows {
+            Ok(())
+        } else {
+            Err(BrokenHistory::Link { epoch: log.epoch, after: position.epoch })
+        }
+    }
+
+    /// A required epoch below the snapshot vouches for it only if the records from there to the snapshot were all linked.
+    fn end(self) -> Result<History, BrokenHistory> {
+        let Self { history, linked, known, .. } = self;
+        let newest = history.position.epoch;
+        if newest == 0 {
+            return Err(BrokenHistory::Empty);
+        }
+        let below = history.required.is_some() && known.required_epoch < history.snapshot_epoch;
+        match linked {
+            Some((last, _)) if below && last < history.snapshot_epoch => {
+                Err(BrokenHistory::Link { epoch: history.snapshot_epoch, after: last })
+            }
+            _ => Ok(history),
+        }
     }
 
     fn apply(&mut self, log: &LogRecord) -> Result<(), BrokenHistory> {

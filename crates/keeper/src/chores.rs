@@ -8,13 +8,14 @@ use std::time::Instant;
 use strongroom_engine::catalogue::{self as bodies, InstanceBody};
 use strongroom_engine::policy::Action;
 use strongroom_engine::rule::{Change, Commit, NameChange, Refusal, Trace};
-use strongroom_envelope::{Id, RecordKey, Timestamp, body};
+use strongroom_envelope::log::AuditEntry;
+use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp, body};
 use strongroom_secret::SecretBytes;
 
 use crate::catalogue;
 use crate::committer::Order;
 use crate::facade::{Alarm, Caller, Failure, QuarantineView, Release, Status, VerifyReport};
-use crate::keeper::{Inner, Keeper, Unsealed};
+use crate::keeper::{Inner, Keeper};
 use crate::program;
 use crate::quarantine::{self, Finding};
 use crate::settle::{commit_and_wait, instance_change};
@@ -77,7 +78,7 @@ impl Keeper {
         self.chore(move |inner| {
             let action = Action::QuarantineRelease;
             inner.permit(&caller, action, &record)?;
-            let released = inner.unsealed().and_then(|unsealed| release(&unsealed, &caller, &record, how));
+            let released = release(inner, &caller, &record, how);
             if let Err(failure) = &released {
                 inner.line(&caller, action.word(), &record, failure_word(failure))?;
             }
@@ -137,25 +138,25 @@ impl Inner {
 }
 
 fn release(
-    unsealed: &Arc<Unsealed>,
+    inner: &Inner,
     caller: &Caller,
     shown: &str,
     how: Release,
 ) -> Result<Option<QuarantineView>, Failure> {
+    let unsealed = inner.unsealed()?;
     let unlocked = &unsealed.running.unlocked;
     let unknown = || Refusal::NotFound { what: "quarantined record", target: shown.to_owned() };
     let key = quarantine::parse(shown).ok_or_else(unknown)?;
     let finding = unlocked.quarantine.finding(key).ok_or_else(unknown)?;
-    let trace = Trace::of(shown);
-    let line = entry(caller, Action::QuarantineRelease.word(), &trace, how.word());
+    let line = entry(caller, Action::QuarantineRelease.word(), &Trace::of(shown), how.word());
     match how {
         // Reading is checking: a record that is right now leaves the list by itself.
         Release::Recheck => {
             drop(unlocked.fetch(&[key])?);
-            crate::settle::tell(unlocked, line);
+            inner.line(caller, Action::QuarantineRelease.word(), shown, how.word())?;
         }
         Release::AcceptOlder => accept_older(unlocked, key, finding, line)?,
-        Release::Delete => delete(unlocked, key, line)?,
+        Release::Delete => delete(unlocked, key, finding, line)?,
     }
     Ok(unlocked.quarantine.views(unlocked).into_iter().find(|view| view.record == shown))
 }
@@ -171,12 +172,8 @@ impl Release {
 }
 
 /// Seals an authentic older generation anew. Bytes that do not authenticate are never accepted.
-fn accept_older(
-    unlocked: &Unlocked,
-    key: RecordKey,
-    finding: Finding,
-    line: strongroom_envelope::log::AuditEntry,
-) -> Result<(), Failure> {
+fn accept_older(unlocked: &Unlocked, key: RecordKey, finding: Finding, line: AuditEntry) -> Result<(), Failure> {
+    refuse_vital(key)?;
     let not_older = || Refusal::Invalid {
         field: "how",
         reason: "only an authentic older record can be accepted; restore it, recheck it, or delete it".into(),
@@ -187,34 +184,64 @@ fn accept_older(
     let found = unlocked.store.read(&[&key.to_bytes()]).map_err(|_| Failure::StorageFailed)?.pop().flatten();
     let mut opened = SecretBytes::with_capacity(found.as_ref().map_or(0, Vec::len));
     let found = found.ok_or_else(not_older)?;
-    unlocked.seals.read().open(key, &found, &mut opened).map_err(|_| not_older())?;
-    let name = match bodies::note(key.kind, opened.expose()).ok().and_then(|noted| noted.name) {
-        Some(name) if unlocked.index.read().id_of(key.kind, &name).is_none() => NameChange::Take(name),
-        Some(_) | None => NameChange::None,
-    };
-    let mut changes = vec![Change::Put { key, body: opened, name }];
-    changes.extend(note_change(unlocked, key));
-    commit_and_wait(unlocked, Commit { changes, witnessed: true, ..Commit::default() }, line)?;
-    unlocked.quarantine.remove(key);
-    Ok(())
+    let header = unlocked.seals.read().open(key, &found, &mut opened).map_err(|_| not_older())?;
+    if header.generation >= unlocked.index.read().generation(key) {
+        return Err(not_older().into());
+    }
+    let name = older_name(unlocked, key, &opened)?;
+    let changes = vec![Change::Put { key, body: opened, name }, quarantine::clearance(key)];
+    replace(unlocked, key, finding, changes, line)
+}
+
+/// The name an older record had: it is taken again, unless another record has it now.
+fn older_name(unlocked: &Unlocked, key: RecordKey, opened: &SecretBytes) -> Result<NameChange, Refusal> {
+    let noted = bodies::note(key.kind, opened.expose()).ok().and_then(|noted| noted.name);
+    let Some(older) = noted else { return Ok(NameChange::None) };
+    let now = name_of(unlocked, key);
+    match (unlocked.index.read().id_of(key.kind, &older), now) {
+        (Some(holder), _) if holder != key.id => Err(Refusal::NameTaken { name: older.to_string() }),
+        (Some(_), _) => Ok(NameChange::None),
+        (None, Some(from)) => Ok(NameChange::Move { from, to: older }),
+        (None, None) => Ok(NameChange::Take(older)),
+    }
 }
 
 /// Gives a record up: what the index expects and what is there.
-fn delete(unlocked: &Unlocked, key: RecordKey, line: strongroom_envelope::log::AuditEntry) -> Result<(), Failure> {
-    let mut changes: Vec<Change> = note_change(unlocked, key).into_iter().collect();
-    if unlocked.index.read().get(key).is_some() {
-        let name = name_of(unlocked, key).map_or(NameChange::None, NameChange::Free);
-        changes.push(Change::Delete { key, name });
-    } else {
+fn delete(unlocked: &Unlocked, key: RecordKey, finding: Finding, line: AuditEntry) -> Result<(), Failure> {
+    refuse_vital(key)?;
+    let listed = unlocked.index.read().get(key).is_some();
+    if !listed {
         unlocked.order(Order::Discard(key))?;
     }
-    if changes.is_empty() {
-        crate::settle::tell(unlocked, line);
-    } else {
-        commit_and_wait(unlocked, Commit { changes, witnessed: true, ..Commit::default() }, line)?;
-    }
+    let name = name_of(unlocked, key).map_or(NameChange::None, NameChange::Free);
+    let changes = vec![Change::Delete { key, name }, quarantine::clearance(key)];
+    replace(unlocked, key, finding, changes, line)
+}
+
+/// Commits what ends a quarantine; when that fails the record stays listed.
+fn replace(
+    unlocked: &Unlocked,
+    key: RecordKey,
+    finding: Finding,
+    changes: Vec<Change>,
+    line: AuditEntry,
+) -> Result<(), Failure> {
     unlocked.quarantine.remove(key);
-    Ok(())
+    let done = commit_and_wait(unlocked, Commit { changes, witnessed: true, ..Commit::default() }, line);
+    if done.is_err() {
+        unlocked.quarantine.list(key, finding, None);
+    }
+    done
+}
+
+/// Without these nothing opens any more; a protector has rules of its own.
+fn refuse_vital(key: RecordKey) -> Result<(), Refusal> {
+    let reason = match key.kind {
+        RecordKind::Keyring | RecordKind::Instance => "the store cannot do without it; restore it from a copy",
+        RecordKind::Protector => "use `strongroom protector replace` or `strongroom protector drop`",
+        _ => return Ok(()),
+    };
+    Err(Refusal::Invalid { field: "record", reason: reason.into() })
 }
 
 fn name_of(unlocked: &Unlocked, key: RecordKey) -> Option<strongroom_engine::name::Name> {
@@ -222,31 +249,21 @@ fn name_of(unlocked: &Unlocked, key: RecordKey) -> Option<strongroom_engine::nam
     index.names_of(key.kind).find(|(_, id)| **id == key.id).map(|(name, _)| name.clone())
 }
 
-/// The change that removes the note about a quarantined record, if there is one.
-fn note_change(unlocked: &Unlocked, key: RecordKey) -> Option<Change> {
-    let place = RecordKey::quarantine(&key.to_bytes());
-    let noted = unlocked.index.read().get(place).is_some();
-    noted.then_some(Change::Delete { key: place, name: NameChange::None })
-}
-
-/// A scan beside running work: what differs is settled with the committer before it is a finding.
+/// A scan beside running work, which holds nothing up: what differs is settled with the committer before it is a finding, and
+/// what was listed before is looked at again.
 fn verify(unlocked: &Arc<Unlocked>) -> Result<VerifyReport, Failure> {
     let begun = Instant::now();
-    let (records, differing) = {
+    let expected = unlocked.index.read().expectations();
+    let inventory = {
         let seals = unlocked.seals.read();
-        let index = unlocked.index.read();
-        let inventory = catalogue::inventory(&*unlocked.store, &seals, &index).map_err(|_| Failure::StorageFailed)?;
-        (inventory.verified, inventory.findings)
+        catalogue::inventory(&*unlocked.store, &seals, &expected).map_err(|_| Failure::StorageFailed)?
     };
-    for (key, finding) in differing {
-        if finding == Finding::Extra {
-            unlocked.quarantine.found(unlocked, key, finding);
-        } else {
-            drop(unlocked.fetch(&[key])?);
-        }
+    let listed = unlocked.quarantine.keys();
+    for key in inventory.findings.into_iter().map(|(key, _)| key).chain(listed) {
+        drop(unlocked.fetch(&[key])?);
     }
     Ok(VerifyReport {
-        records,
+        records: inventory.verified,
         findings: unlocked.quarantine.views(unlocked),
         milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
     })

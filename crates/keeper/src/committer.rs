@@ -30,6 +30,8 @@ pub enum Order {
     Discard(RecordKey),
     /// Write a snapshot and end.
     Stop,
+    /// End as it is.
+    Abandon,
 }
 
 /// One commit on its way.
@@ -137,6 +139,7 @@ impl Committer {
                 Order::Check(key, answer) => drop(answer.send(self.unlocked.agrees(key))),
                 Order::Discard(key) => self.discard(key),
                 Order::Stop => break,
+                Order::Abandon => return,
                 Order::Job(job) => {
                     let mut jobs = vec![job];
                     let mut bytes = commit_bytes(&jobs[0].commit);
@@ -278,7 +281,7 @@ impl Committer {
             time: now(),
             previous: self.position.hash,
             commits: admitted.iter().map(|admitted| logged_commit(&admitted.job)).collect(),
-            changes: changes.iter().map(SealedChange::logged).collect(),
+            changes: changes.iter().filter(|change| !change.is_nothing()).map(SealedChange::logged).collect(),
             audit: entries,
             audit_position: unlocked.audit_position(),
             record_count: records,
@@ -327,6 +330,9 @@ impl Committer {
                 CommitError::Stopped | CommitError::Precondition { .. } => Outcome::Stopped,
                 CommitError::Failed { .. } | CommitError::Limit(_) => Outcome::Failed,
             };
+            if outcome == Outcome::Unknown {
+                self.unlocked.doubt(changes.iter().map(|change| change.key));
+            }
             if matches!(outcome, Outcome::Unknown | Outcome::Stopped) {
                 self.stopped = true;
                 self.unlocked.stop_writing();
@@ -393,6 +399,11 @@ impl Committer {
 }
 
 impl SealedChange {
+    /// A deletion of what is not there: the record may have been given up, and whoever listed it could not know.
+    fn is_nothing(&self) -> bool {
+        self.old.is_none() && self.new.is_none()
+    }
+
     fn logged(&self) -> LoggedChange {
         LoggedChange { key: self.key, old: self.old, new: self.new, tag: self.tag, name_tag: self.name_tag }
     }

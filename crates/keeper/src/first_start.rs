@@ -97,6 +97,7 @@ pub fn first_start(
         .map_err(FirstStartError::Commit)?;
     *running.unlocked.protectors.lock() = judged;
     settle::raise_protector_alarms(&running.unlocked);
+    settle::raise_copies(&running.unlocked);
     if let Some(reason) = unavailable {
         let alarm = alarm("machine_protector_unavailable", &reason);
         running.unlocked.raise(alarm.code, alarm.message, alarm.fix);

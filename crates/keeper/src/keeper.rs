@@ -1,10 +1,10 @@
 //! The keeper: one instance, locked or unlocked, and everything that is asked of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 use strongroom_engine::policy::{Action, Decision, Object, Principal, decide};
@@ -22,6 +22,7 @@ use crate::facade::{Alarm, Caller, Failure, LockReason, Status};
 use crate::journal::Severity;
 use crate::settings::Settings;
 use crate::witness::{Note, Witness, describe};
+use crate::words::failure_word;
 use crate::worker::{Run, entry};
 
 /// How often old things are looked for.
@@ -87,18 +88,7 @@ impl Keeper {
             _directory: directory,
         });
         let weak = Arc::downgrade(&inner);
-        let run = move || {
-            loop {
-                match chores.recv_timeout(TICK) {
-                    Ok(chore) => chore(),
-                    Err(std::sync::mpsc::RecvTimeoutError::Timeout) => match weak.upgrade() {
-                        Some(inner) => inner.tick(),
-                        None => return,
-                    },
-                    Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
-                }
-            }
-        };
+        let run = move || work_off(&chores, &weak);
         let thread = thread::Builder::new().name("steward".into()).spawn(run)?;
         *inner.thread.lock() = Some(thread);
         Ok(Self { inner })
@@ -106,7 +96,13 @@ impl Keeper {
 
     /// Runs an operation: authorised, executed, audited, durable before it answers.
     pub async fn execute<O: Operation>(&self, caller: Caller, operation: O) -> Result<O::Reply, Failure> {
-        let unsealed = self.inner.unsealed()?;
+        let unsealed = match self.inner.unsealed() {
+            Ok(unsealed) => unsealed,
+            Err(failure) => {
+                self.refused(caller, O::ACTION.word(), "", failure_word(&failure)).await?;
+                return Err(failure);
+            }
+        };
         let (answer, answered) = oneshot::channel();
         let run = Run {
             unlocked: Arc::clone(&unsealed.running.unlocked),
@@ -217,8 +213,13 @@ impl Inner {
         }
     }
 
-    /// Judges an administrative request; a refusal gets its line.
+    /// Judges an administrative request; a refusal gets its line. While the trail cannot be written only what must go on is
+    /// let in; its lines go into the trail's reserve.
     pub(crate) fn permit(&self, caller: &Caller, action: Action, target: &str) -> Result<(), Failure> {
+        let must_go_on = matches!(action, Action::Status | Action::Unlock | Action::Lock);
+        if !must_go_on && self.witness().is_some_and(|witness| !witness.is_open()) {
+            return Err(Failure::AuditUnavailable);
+        }
         let object = if target.is_empty() { Object::System } else { Object::Name(target) };
         match decide(&caller.principal, action, object) {
             Decision::Allow => Ok(()),
@@ -260,6 +261,25 @@ impl Inner {
             };
             if run.submit().is_err() || answered.blocking_recv().is_err() {
                 return;
+            }
+        }
+    }
+}
+
+/// Chores one after the other, and a look for old things once per [`TICK`], however busy it is.
+fn work_off(chores: &Receiver<Chore>, keeper: &Weak<Inner>) {
+    let mut due = Instant::now() + TICK;
+    loop {
+        match chores.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok(chore) => chore(),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if Instant::now() >= due {
+            due = Instant::now() + TICK;
+            match keeper.upgrade() {
+                Some(inner) => inner.tick(),
+                None => return,
             }
         }
     }

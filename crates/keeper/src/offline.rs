@@ -129,7 +129,7 @@ fn lost(settings: &Settings, epoch: u64) -> Vec<String> {
     let mut lines = Vec::new();
     let filter = strongroom_audit::Filter::default();
     let searched = strongroom_audit::search(&settings.trail_directory(), &filter, &mut |line, raw| {
-        if line.epoch.is_some_and(|told| told > epoch) {
+        if line.index.is_some() && line.epoch.is_some_and(|told| told > epoch) {
             lines.push(String::from_utf8_lossy(raw).into_owned());
         }
         if lines.len() < MOST_LOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

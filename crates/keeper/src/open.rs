@@ -128,6 +128,12 @@ fn store_id(remembered: &Remembered, stored: &[Stored]) -> Option<Id> {
     from_anchor.or_else(|| stored.iter().find_map(|stored| stored.record.as_ref().ok().map(|record| record.store_id)))
 }
 
+/// Whether there are protector records and not one of them is of this store.
+fn is_of_another_store(store_id: Id, stored: &[Stored]) -> bool {
+    let mut named = stored.iter().filter_map(|stored| stored.record.as_ref().ok()).map(|record| record.store_id);
+    named.next().is_some_and(|first| first != store_id && named.all(|other| other != store_id))
+}
+
 fn existing(
     settings: &Settings,
     store: &Arc<dyn Store>,
@@ -137,6 +143,11 @@ fn existing(
     report: &mut StartReport,
 ) -> Result<State, OpenError> {
     let store_id = store_id(remembered, stored).unwrap_or(Id::NIL);
+    if is_of_another_store(store_id, stored) {
+        let detail = format!("the anchor is of store {store_id}, and no protector record in the directory is");
+        let witnessing = Witnessing::Anchor(anchor);
+        return Ok(stay_locked(settings, LockReason::ForeignAnchor, detail, store_id, witnessing, report));
+    }
     let surroundings = Arc::new(Surroundings::resolve(store_id, &settings.protector)?);
     let tried = protectors::attempt(stored, &strongroom_protector::unattended(&surroundings));
     let expected = expected_root_id(settings, remembered);

@@ -1,6 +1,7 @@
 //! Records that failed: kept aside, never served, reported once; right bytes coming back are served by themselves.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
@@ -68,51 +69,68 @@ impl Quarantine {
         self.count.load(Ordering::Relaxed) as u64
     }
 
-    /// Lists a record found at start; what must be reported is reported by [`Quarantine::report`] once the committer runs.
-    pub fn list(&self, key: RecordKey, finding: Finding, name_tag: Option<[u8; 8]>) {
+    /// Lists a record; what was found at start is reported by [`Quarantine::report_new`] once the committer runs. False when it was
+    /// listed before.
+    pub fn list(&self, key: RecordKey, finding: Finding, name_tag: Option<[u8; 8]>) -> bool {
         let mut listed = self.listed.lock();
-        listed.insert(key, Listed { finding, found_at: now(), name_tag });
+        let Entry::Vacant(place) = listed.entry(key) else { return false };
+        place.insert(Listed { finding, found_at: now(), name_tag });
         self.count.store(listed.len(), Ordering::Relaxed);
+        true
     }
 
     /// A read failed: lists the record and reports it, once.
     pub fn found(&self, unlocked: &Unlocked, key: RecordKey, finding: Finding) {
-        if self.listed.lock().contains_key(&key) {
-            return;
+        if self.list(key, finding, None) {
+            self.report(unlocked, key, finding);
+            unlocked.distrust_protector(key, finding);
         }
-        self.list(key, finding, None);
-        self.report(unlocked, key, finding);
     }
 
-    /// Reports a listed record: a record of its own, an audit line, the system log. A finding that is known is not repeated.
-    pub fn report(&self, unlocked: &Unlocked, key: RecordKey, finding: Finding) {
+    /// Reports what the start-up scan listed, unless an earlier start has.
+    pub fn report_new(&self, unlocked: &Unlocked, key: RecordKey, finding: Finding) {
         let place = RecordKey::quarantine(&key.to_bytes());
-        if unlocked.index.read().get(place).is_some() {
-            return;
+        if unlocked.index.read().get(place).is_none() {
+            self.report(unlocked, key, finding);
         }
+    }
+
+    /// A record of its own, an audit line, the system log.
+    fn report(&self, unlocked: &Unlocked, key: RecordKey, finding: Finding) {
         let shown = show(key);
         unlocked.journal.event(Severity::Critical, "quarantined", &format!("{shown} is {}", finding.word()));
         let body = QuarantineBody::new(key, finding.word(), now(), None);
+        let place = RecordKey::quarantine(&key.to_bytes());
         let change = Change::Put { key: place, body: SecretBytes::from_vec(body::encode(&body)), name: NameChange::None };
         note(unlocked, change, "quarantine.found", &shown, finding.word());
     }
 
-    /// A read succeeded: if the record was listed, it is served again by itself.
-    pub fn healed(&self, unlocked: &Unlocked, key: RecordKey) {
-        if self.count.load(Ordering::Relaxed) == 0 {
-            return;
+    /// Whether a record that was found right now was listed until now; its note is taken back.
+    pub fn healed(&self, unlocked: &Unlocked, key: RecordKey) -> bool {
+        if self.count.load(Ordering::Relaxed) == 0 || !self.remove(key) {
+            return false;
         }
-        {
-            let mut listed = self.listed.lock();
-            if listed.remove(&key).is_none() {
-                return;
+        drop(unlocked.order(clearing(unlocked, key)));
+        true
+    }
+
+    /// After the start-up scan: notes about records that are right again, or gone for good, are taken back.
+    pub fn reconcile(&self, unlocked: &Unlocked) {
+        let notes = unlocked.index.read().keys_of(RecordKind::Quarantine);
+        for place in notes {
+            let noted = unlocked.fetch(&[place]).ok().and_then(|mut fetched| fetched.pop());
+            let Some(Ok(Some(opened))) = noted else { continue };
+            let Ok(body) = body::decode_strict::<QuarantineBody>(opened.body.expose()) else { continue };
+            let Ok(key) = body.record() else { continue };
+            if self.finding(key).is_none() {
+                drop(unlocked.order(clearing(unlocked, key)));
             }
-            self.count.store(listed.len(), Ordering::Relaxed);
         }
-        let place = RecordKey::quarantine(&key.to_bytes());
-        if unlocked.index.read().get(place).is_some() {
-            note(unlocked, Change::Delete { key: place, name: NameChange::None }, "quarantine.healed", &show(key), "ok");
-        }
+    }
+
+    /// Every listed record.
+    pub fn keys(&self) -> Vec<RecordKey> {
+        self.listed.lock().keys().copied().collect()
     }
 
     /// The listed record that had this name, when its name was learnt only from the log.
@@ -136,11 +154,12 @@ impl Quarantine {
         self.listed.lock().get(&key).map(|listed| listed.finding)
     }
 
-    /// Takes a record off the list without a word, for a release that reports itself.
-    pub fn remove(&self, key: RecordKey) {
+    /// Takes a record off the list without a word, for those who report themselves; false when it was not listed.
+    pub fn remove(&self, key: RecordKey) -> bool {
         let mut listed = self.listed.lock();
-        listed.remove(&key);
+        let was_listed = listed.remove(&key).is_some();
         self.count.store(listed.len(), Ordering::Relaxed);
+        was_listed
     }
 
     /// The list, with names where they are known.
@@ -174,10 +193,25 @@ pub fn parse(text: &str) -> Option<RecordKey> {
     Some(RecordKey::new(kind, Id::parse(id).ok()?))
 }
 
-/// A commit of the server's own, which nobody waits for.
+/// The change that takes the note about a record back; it changes nothing when there is none.
+pub fn clearance(key: RecordKey) -> Change {
+    Change::Delete { key: RecordKey::quarantine(&key.to_bytes()), name: NameChange::None }
+}
+
+/// The order that takes the note about a record back and says so.
+pub fn clearing(unlocked: &Unlocked, key: RecordKey) -> Order {
+    own_job(unlocked, clearance(key), "quarantine.healed", &show(key), "ok")
+}
+
 fn note(unlocked: &Unlocked, change: Change, operation: &str, target: &str, outcome: &str) {
+    // When the committer has ended the server is stopping; the next start finds the record again.
+    drop(unlocked.order(own_job(unlocked, change, operation, target, outcome)));
+}
+
+/// A commit of the server's own, which nobody waits for.
+fn own_job(unlocked: &Unlocked, change: Change, operation: &str, target: &str, outcome: &str) -> Order {
     let journal = std::sync::Arc::clone(&unlocked.journal);
-    let job = Job {
+    Order::Job(Box::new(Job {
         commit: Commit { changes: vec![change], ..Commit::default() },
         entry: system_entry(now(), operation, target, outcome),
         commit_id: crate::random::id(),
@@ -188,7 +222,5 @@ fn note(unlocked: &Unlocked, change: Change, operation: &str, target: &str, outc
                 journal.event(Severity::Warning, "quarantine_not_noted", "a quarantine note could not be written");
             }
         }),
-    };
-    // When the committer has ended the server is stopping; the next start finds the record again.
-    drop(unlocked.order(Order::Job(Box::new(job))));
+    }))
 }

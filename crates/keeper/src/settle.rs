@@ -18,6 +18,7 @@ use crate::facade::{Failure, ProtectorState};
 use crate::journal::Severity;
 use crate::program;
 use crate::protectors::{self, Judged, Tried};
+use crate::quarantine::Finding;
 use crate::settings::Settings;
 use crate::unlocked::Unlocked;
 use crate::witness::system_entry;
@@ -34,6 +35,7 @@ pub fn settle(
     surroundings: &Arc<Surroundings>,
 ) -> Vec<String> {
     let unlocked = &running.unlocked;
+    report_findings(unlocked, found);
     let mut proofs = protectors::proofs(unlocked);
     let judged = protectors::judge(unlocked, tried, &found.findings, &proofs, now());
     *unlocked.protectors.lock() = judged.clone();
@@ -50,11 +52,18 @@ pub fn settle(
         note_proofs(unlocked, &proofs);
     }
     raise_alarms(unlocked, found);
-    for (key, finding) in &found.findings {
-        unlocked.quarantine.report(unlocked, *key, *finding);
-    }
     check_program(unlocked, found.instance.as_ref());
     healed
+}
+
+/// What the scan found is reported once, before anything is written over it; what it did not find any more is taken back.
+fn report_findings(unlocked: &Unlocked, found: &Found) {
+    for (key, finding) in &found.findings {
+        if *finding != Finding::WrittenByNewer {
+            unlocked.quarantine.report_new(unlocked, *key, *finding);
+        }
+    }
+    unlocked.quarantine.reconcile(unlocked);
 }
 
 fn raise(unlocked: &Unlocked, code: &'static str, detail: &str) {
@@ -180,7 +189,17 @@ fn raise_alarms(unlocked: &Unlocked, found: &Found) {
     }
     if found.strangers > 0 {
         raise(unlocked, "strangers", &found.strangers.to_string());
+        tell(unlocked, system_entry(now(), "alarm.strangers", "", "ok"));
     }
+    let newer = found.findings.iter().filter(|(_, finding)| *finding == Finding::WrittenByNewer).count();
+    if newer > 0 {
+        raise(unlocked, "written_by_newer", &newer.to_string());
+    }
+    raise_copies(unlocked);
+}
+
+/// One machine keeps one copy.
+pub fn raise_copies(unlocked: &Unlocked) {
     let single = alarm("single_copy", "");
     unlocked.raise(single.code, single.message, single.fix);
 }

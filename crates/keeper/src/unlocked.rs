@@ -1,25 +1,25 @@
 //! Everything an unlocked store holds in memory, shared by the threads that serve it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use parking_lot::{Mutex, RwLock};
 use strongroom_engine::catalogue;
-use strongroom_engine::rule::{Change, Opened, Refusal};
+use strongroom_engine::rule::{Change, NameChange, Opened, Refusal};
 use strongroom_envelope::log::AuditPosition;
 use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp, body, protector};
 use strongroom_secret::SecretBytes;
 use strongroom_store::Store;
 
 use crate::committer::Order;
-use crate::facade::{Alarm, Failure};
+use crate::facade::{Alarm, Failure, ProtectorState};
 use crate::index::Index;
 use crate::journal::Journal;
 use crate::keys::ApplicationKeys;
 use crate::protectors::Judged;
-use crate::quarantine::{Finding, Quarantine};
+use crate::quarantine::{self, Finding, Quarantine};
 use crate::retries::Retries;
 use crate::seals::Seals;
 use crate::tokens::Tokens;
@@ -68,6 +68,8 @@ pub struct Unlocked {
     /// What an operator should know, by word.
     pub alarms: Mutex<BTreeMap<&'static str, Alarm>>,
     writing: AtomicBool,
+    /// Records of a batch whose outcome nobody knows: they may be old or new until the next start.
+    doubtful: Mutex<HashSet<RecordKey>>,
     orders: SyncSender<Order>,
 }
 
@@ -133,6 +135,7 @@ impl Unlocked {
             protectors: Mutex::new(Vec::new()),
             alarms: Mutex::new(BTreeMap::new()),
             writing: AtomicBool::new(true),
+            doubtful: Mutex::default(),
             orders,
         }
     }
@@ -149,6 +152,9 @@ impl Unlocked {
             if matches!(answer, Compared::Differs(_)) {
                 *answer = self.settle(*key)?;
             }
+            if matches!(answer, Compared::Differs(_)) && self.is_doubtful(key) {
+                return Err(Failure::WritingStopped);
+            }
         }
         Ok(keys.iter().zip(answers).map(|(key, answer)| self.serve(*key, answer)).collect())
     }
@@ -157,7 +163,9 @@ impl Unlocked {
         match answer {
             Compared::Absent => Ok(None),
             Compared::Agrees(opened) => {
-                self.quarantine.healed(self, key);
+                if self.quarantine.healed(self, key) {
+                    self.learn_again(key, &opened);
+                }
                 Ok(Some(opened))
             }
             Compared::Differs(Finding::WrittenByNewer) => Err(Refusal::WrittenByNewer { target: key.id.to_string() }),
@@ -228,8 +236,59 @@ impl Unlocked {
         }
     }
 
+    /// A record that failed at start and is right now was not learnt then: its name, the key or token it holds.
+    fn learn_again(&self, key: RecordKey, opened: &Opened) {
+        let bytes = opened.body.expose();
+        match key.kind {
+            RecordKind::Secret | RecordKind::Key => {
+                let Ok(noted) = catalogue::note(key.kind, bytes) else { return };
+                let mut index = self.index.write();
+                // A change that was committed in between has said it better.
+                if index.generation(key) != opened.generation {
+                    return;
+                }
+                if let Some(name) = noted.name.filter(|name| index.id_of(key.kind, name).is_none()) {
+                    index.change_name(key, &NameChange::Take(name));
+                }
+                drop(index);
+                if let Some(at) = noted.deleted_at {
+                    self.deleted.lock().insert(key.id, at);
+                }
+                if key.kind == RecordKind::Key
+                    && let Ok(body) = body::decode_strict(bytes)
+                {
+                    self.keys.insert(&self.seals.read(), key.id, &body);
+                }
+            }
+            RecordKind::Token => {
+                if let Ok(token) = body::decode_strict(bytes) {
+                    self.tokens.insert(key.id, token);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A protector whose record failed while the server runs is not one that opens.
+    pub fn distrust_protector(&self, key: RecordKey, finding: Finding) {
+        if key.kind != RecordKind::Protector {
+            return;
+        }
+        for judged in self.protectors.lock().iter_mut().filter(|judged| judged.key == key) {
+            judged.state = ProtectorState::Tampered;
+            judged.reason = Some(format!("the record is {}", finding.word()));
+        }
+        crate::settle::raise_protector_alarms(self);
+    }
+
     /// What is made from records in memory follows a committed change.
     pub fn observe(&self, change: &Change) {
+        // What was just written is what the index expects, whatever lay there before.
+        if self.quarantine.len() > 0 && self.quarantine.remove(change.key()) {
+            // This is the committer's thread, which must not wait for its own queue; when that is full the next start takes
+            // the note back.
+            let _full = self.orders.try_send(quarantine::clearing(self, change.key()));
+        }
         match change.key().kind {
             RecordKind::Token => self.tokens.observe(change),
             RecordKind::Key => self.keys.observe(&self.seals.read(), change),
@@ -261,6 +320,15 @@ impl Unlocked {
     /// Whether changes are accepted.
     pub fn is_writing(&self) -> bool {
         self.writing.load(Ordering::Acquire)
+    }
+
+    /// Nobody knows whether these records were changed; a difference is no finding until the next start.
+    pub fn doubt(&self, keys: impl Iterator<Item = RecordKey>) {
+        self.doubtful.lock().extend(keys);
+    }
+
+    fn is_doubtful(&self, key: &RecordKey) -> bool {
+        !self.is_writing() && self.doubtful.lock().contains(key)
     }
 
     /// After a failed commit nothing is written any more.

@@ -49,6 +49,16 @@ impl Remembered {
         }
     }
 
+    /// Whether what is remembered says anything about a store at this epoch. A trail that tells of no batch says as little as
+    /// none, and so does a slot of epoch 0 once the first batch, which may be ahead of it after a crash, is not the newest.
+    fn vouches_for(&self, epoch: u64) -> bool {
+        match self.required() {
+            None => false,
+            Some((0, _)) => epoch <= 1,
+            Some(_) => true,
+        }
+    }
+
     /// Whether anything at all says that an instance with data was here.
     pub fn knows_an_instance(&self) -> bool {
         self.slot.as_ref().is_some_and(|slot| slot.epoch > 0)
@@ -59,14 +69,16 @@ impl Remembered {
 /// Judges. `Ok` holds the alarms under which the store is accepted.
 pub fn judge(remembered: &Remembered, claimed: &Claimed) -> Result<Vec<&'static str>, LockReason> {
     let mut alarms = Vec::new();
-    match (&remembered.slot, &remembered.trail) {
-        (None, None) => return Err(LockReason::NoAnchor),
-        (None, Some(_)) => alarms.push("anchor_missing"),
-        (Some(_), None) => alarms.push("trail_missing"),
-        (Some(_), Some(_)) => {}
-    }
     if remembered.slot.as_ref().is_some_and(|slot| slot.store_id != claimed.store_id) {
         return Err(LockReason::ForeignAnchor);
+    }
+    if !remembered.vouches_for(claimed.epoch) {
+        return Err(LockReason::NoAnchor);
+    }
+    match (&remembered.slot, &remembered.trail) {
+        (None, _) => alarms.push("anchor_missing"),
+        (Some(_), None) => alarms.push("trail_missing"),
+        (Some(_), Some(_)) => {}
     }
     if let Some((epoch, authenticator)) = remembered.required() {
         if claimed.epoch < epoch {
@@ -154,6 +166,7 @@ mod tests {
         check(None, both().1, &claimed(5, Some(7)), Ok(vec!["anchor_missing"]));
         check(both().0, None, &claimed(5, Some(7)), Ok(vec!["trail_missing"]));
         check(None, None, &claimed(5, Some(7)), Err(LockReason::NoAnchor));
+        check(None, Some(trail(None)), &claimed(5, None), Err(LockReason::NoAnchor));
         let foreign = Claimed { store_id: Id([9; 16]), ..claimed(5, Some(7)) };
         check(both().0, both().1, &foreign, Err(LockReason::ForeignAnchor));
     }
@@ -164,6 +177,15 @@ mod tests {
         check(Some(slot(6, 8)), Some(trail(Some((5, 7)))), &claimed(5, None), Err(LockReason::RolledBack));
         check(None, Some(trail(Some((6, 8)))), &claimed(5, None), Err(LockReason::RolledBack));
         check(Some(slot(6, 8)), Some(trail(Some((6, 9)))), &claimed(6, Some(8)), Err(LockReason::Forked));
+    }
+
+    #[test]
+    fn an_anchor_of_epoch_zero_vouches_for_the_first_batch_only() {
+        let begun = || (Some(slot(0, 0)), Some(trail(None)));
+        check(begun().0, begun().1, &claimed(1, None), Ok(vec![]));
+        check(begun().0, begun().1, &claimed(2, None), Err(LockReason::NoAnchor));
+        check(begun().0, None, &claimed(2, None), Err(LockReason::NoAnchor));
+        check(begun().0, Some(trail(Some((2, 7)))), &claimed(2, Some(7)), Ok(vec![]));
     }
 
     #[test]

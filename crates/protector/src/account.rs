@@ -50,10 +50,7 @@ impl Protector for Account {
         let mut pairs = Vec::new();
         pairs.extend(host::user_name(uid).map(|name| binding::pair("user", &name)));
         pairs.push(binding::pair("uid", &uid.to_string()));
-        pairs.push(binding::path_pair(
-            "directory",
-            &self.surroundings.account_directory,
-        ));
+        pairs.push(binding::path_pair("directory", &self.surroundings.account_directory));
         pairs
     }
 
@@ -64,29 +61,16 @@ impl Protector for Account {
     ) -> Result<(WrappingKey, WrappingTerms), WrapError> {
         let terms = WrappingTerms::salted(fill);
         let content = Content::generate(SECRET_BYTES, fill);
-        secret_file::create(
-            &self.surroundings.account_directory,
-            protector_id,
-            &content,
-            CREATION,
-        )?;
+        secret_file::create(&self.surroundings.account_directory, protector_id, &content, CREATION)?;
         Ok((wrapping_key(&content, &terms), terms))
     }
 
-    fn wrapping_key(
-        &self,
-        protector_id: Id,
-        terms: &WrappingTerms,
-    ) -> Result<WrappingKey, UnwrapError> {
+    fn wrapping_key(&self, protector_id: Id, terms: &WrappingTerms) -> Result<WrappingKey, UnwrapError> {
         let terms = terms.without_parameters(Kind::Account)?;
         let directory = self.surroundings.account_directory.as_path();
-        let credential: Option<(&Path, Expectation)> = self
-            .surroundings
-            .credentials_directory
-            .as_deref()
-            .map(|path| (path, CREDENTIAL));
-        let content =
-            secret_file::read((directory, OWN_FILE), credential.as_slice(), protector_id)?;
+        let credential: Option<(&Path, Expectation)> =
+            self.surroundings.credentials_directory.as_deref().map(|path| (path, CREDENTIAL));
+        let content = secret_file::read((directory, OWN_FILE), credential.as_slice(), protector_id)?;
         Ok(wrapping_key(&content, terms))
     }
 
@@ -104,26 +88,13 @@ impl Protector for Account {
 }
 
 fn wrapping_key(content: &Content, terms: &WrappingTerms) -> WrappingKey {
-    WrappingKey::fill_with(|key| {
-        derive::into(&terms.salt, &content.pieces(), labels::ACCOUNT, b"", key)
-    })
+    WrappingKey::fill_with(|key| derive::into(&terms.salt, &content.pieces(), labels::ACCOUNT, b"", key))
 }
 
 const SECRET_BYTES: usize = 32;
-const CREATION: Creation = Creation {
-    file_mode: 0o600,
-    directory_mode: 0o700,
-    group: None,
-};
-const OWN_FILE: Expectation = Expectation {
-    owner: Owner::Ourselves,
-    allowed_mode: 0o600,
-    length: SECRET_BYTES,
-};
+const CREATION: Creation = Creation { file_mode: 0o600, directory_mode: 0o700, group: None };
+const OWN_FILE: Expectation = Expectation { owner: Owner::Ourselves, allowed_mode: 0o600, length: SECRET_BYTES };
 /// systemd gives credentials to root and lets the service read them by an access control list, which
 /// shows as a group's right to read.
-const CREDENTIAL: Expectation = Expectation {
-    owner: Owner::OurselvesOrRoot,
-    allowed_mode: 0o640,
-    length: SECRET_BYTES,
-};
+const CREDENTIAL: Expectation =
+    Expectation { owner: Owner::OurselvesOrRoot, allowed_mode: 0o640, length: SECRET_BYTES };

@@ -15,10 +15,7 @@ pub(crate) fn path_pair(name: &str, path: &Path) -> (String, String) {
     }
     let tail_length = LONGEST - ELLIPSIS.len();
     let start = (text.len() - tail_length..text.len()).find(|at| text.is_char_boundary(*at));
-    (
-        name.to_owned(),
-        format!("{ELLIPSIS}{}", &text[start.unwrap_or(text.len())..]),
-    )
+    (name.to_owned(), format!("{ELLIPSIS}{}", &text[start.unwrap_or(text.len())..]))
 }
 
 /// What differs in the named pairs: `uid was 1000 and is 1001; …`.
@@ -38,10 +35,7 @@ pub(crate) fn difference(
 }
 
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs
-        .iter()
-        .find(|(found, _)| found == name)
-        .map(|(_, value)| value.as_str())
+    pairs.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
 }
 
 fn worded(value: Option<&str>) -> String {
@@ -51,9 +45,7 @@ fn worded(value: Option<&str>) -> String {
 fn shown(value: &str) -> String {
     let mut text = escaped(value);
     if text.len() > LONGEST {
-        let end = (0..=LONGEST - ELLIPSIS.len())
-            .rev()
-            .find(|at| text.is_char_boundary(*at));
+        let end = (0..=LONGEST - ELLIPSIS.len()).rev().find(|at| text.is_char_boundary(*at));
         text.truncate(end.unwrap_or(0));
         text.push_str(ELLIPSIS);
     }
@@ -63,13 +55,7 @@ fn shown(value: &str) -> String {
 fn escaped(value: &str) -> String {
     value
         .chars()
-        .map(|character| {
-            if character.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                character
-            }
-        })
+        .map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character })
         .collect()
 }
 
@@ -83,9 +69,7 @@ mod tests {
     use super::*;
 
     fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
-        of.iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
@@ -104,10 +88,7 @@ mod tests {
     fn values_fit_the_record() {
         let (_, value) = pair("host", &"ü".repeat(200));
         assert!(value.len() <= LONGEST && value.ends_with('…') && value.starts_with('ü'));
-        let (_, path) = path_pair(
-            "directory",
-            &Path::new("/ü").join("ä".repeat(200)).join("end"),
-        );
+        let (_, path) = path_pair("directory", &Path::new("/ü").join("ä".repeat(200)).join("end"));
         assert!(path.len() <= LONGEST && path.starts_with('…') && path.ends_with("/end"));
         assert_eq!(pair("host", "a\u{1b}[2Jb\n").1, "a\u{fffd}[2Jb\u{fffd}");
     }

@@ -85,44 +85,24 @@ impl DirectoryError {
     pub fn how_to_mend(&self) -> String {
         match self {
             Self::Missing { path } => {
-                format!(
-                    "bring {} back from a copy, or name the directory that holds the secret files",
-                    path.display()
-                )
+                format!("bring {} back from a copy, or name the directory that holds the secret files", path.display())
             }
             Self::Symlink { path } => {
-                format!(
-                    "name the directory that {} points to instead of the link",
-                    path.display()
-                )
+                format!("name the directory that {} points to instead of the link", path.display())
             }
             Self::NotADirectory { path } => format!("move {} away", path.display()),
             Self::Unreadable { path, .. } => {
-                format!(
-                    "let uid {} search {} (chown or chmod)",
-                    geteuid().as_raw(),
-                    path.display()
-                )
+                format!("let uid {} search {} (chown or chmod)", geteuid().as_raw(), path.display())
             }
             Self::Foreign { path, ours, .. } => {
-                format!(
-                    "chown {} to uid {ours} or root, or use a directory elsewhere",
-                    path.display()
-                )
+                format!("chown {} to uid {ours} or root, or use a directory elsewhere", path.display())
             }
             Self::WorldWritable { path, .. } => format!("chmod o-w {}", path.display()),
             Self::Create { path, .. } => {
-                format!(
-                    "make {} by hand and give it to uid {}",
-                    path.display(),
-                    geteuid().as_raw()
-                )
+                format!("make {} by hand and give it to uid {}", path.display(), geteuid().as_raw())
             }
             Self::Sync { path, .. } => {
-                format!(
-                    "check the disk that holds {} (space, read-only, I/O errors)",
-                    path.display()
-                )
+                format!("check the disk that holds {} (space, read-only, I/O errors)", path.display())
             }
         }
     }
@@ -139,24 +119,22 @@ impl SecretDirectory {
     pub(crate) fn open(path: &Path) -> Result<Self, DirectoryError> {
         let path = absolute(path);
         let handle = open_unfollowed(&path)?;
-        let found = rustix::fs::fstat(&handle).map_err(|errno| DirectoryError::Unreadable {
-            path: path.clone(),
-            source: errno.into(),
-        })?;
+        let found = rustix::fs::fstat(&handle)
+            .map_err(|errno| DirectoryError::Unreadable { path: path.clone(), source: errno.into() })?;
         check_trusted(&path, &found)?;
         check_above(&path)?;
         Ok(Self { path, handle })
     }
 
     /// Opens the directory; it and those missing above it are made with `mode` and `group` first.
-    pub(crate) fn open_or_create(
-        path: &Path,
-        mode: u32,
-        group: Option<u32>,
-    ) -> Result<Self, DirectoryError> {
+    pub(crate) fn open_or_create(path: &Path, mode: u32, group: Option<u32>) -> Result<Self, DirectoryError> {
         let path = absolute(path);
-        let missing: Vec<&Path> =
-            path.ancestors().take_while(|step| matches!(fs::symlink_metadata(step), Err(error) if error.kind() == io::ErrorKind::NotFound)).collect();
+        let missing: Vec<&Path> = path
+            .ancestors()
+            .take_while(
+                |step| matches!(fs::symlink_metadata(step), Err(error) if error.kind() == io::ErrorKind::NotFound),
+            )
+            .collect();
         if let Some(highest) = missing.last() {
             check_above(highest)?;
         }
@@ -168,10 +146,8 @@ impl SecretDirectory {
 
     /// Makes the directory's entries durable.
     pub(crate) fn sync(&self) -> Result<(), DirectoryError> {
-        rustix::fs::fsync(&self.handle).map_err(|errno| DirectoryError::Sync {
-            path: self.path.clone(),
-            source: errno.into(),
-        })
+        rustix::fs::fsync(&self.handle)
+            .map_err(|errno| DirectoryError::Sync { path: self.path.clone(), source: errno.into() })
     }
 
     /// The path as it was named.
@@ -189,10 +165,7 @@ impl AsFd for SecretDirectory {
 /// The absolute path without `/` or `/.` at its end: with them the kernel would follow a link in
 /// spite of O_NOFOLLOW.
 fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path)
-        .unwrap_or_else(|_| path.to_path_buf())
-        .components()
-        .collect()
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).components().collect()
 }
 
 fn open_unfollowed(path: &Path) -> Result<OwnedFd, DirectoryError> {
@@ -203,10 +176,7 @@ fn open_unfollowed(path: &Path) -> Result<OwnedFd, DirectoryError> {
             Errno::NOENT => DirectoryError::Missing { path },
             Errno::NOTDIR | Errno::LOOP if is_symlink(&path) => DirectoryError::Symlink { path },
             Errno::NOTDIR => DirectoryError::NotADirectory { path },
-            other => DirectoryError::Unreadable {
-                path,
-                source: other.into(),
-            },
+            other => DirectoryError::Unreadable { path, source: other.into() },
         }
     })
 }
@@ -221,10 +191,7 @@ fn check_above(path: &Path) -> Result<(), DirectoryError> {
     let Some(parent) = path.parent() else {
         return Ok(());
     };
-    let unreadable = |path: &Path, source| DirectoryError::Unreadable {
-        path: path.to_path_buf(),
-        source,
-    };
+    let unreadable = |path: &Path, source| DirectoryError::Unreadable { path: path.to_path_buf(), source };
     let real = fs::canonicalize(parent).map_err(|source| unreadable(parent, source))?;
     for step in real.ancestors() {
         let found = rustix::fs::stat(step).map_err(|errno| unreadable(step, errno.into()))?;
@@ -236,28 +203,18 @@ fn check_above(path: &Path) -> Result<(), DirectoryError> {
 fn check_trusted(path: &Path, found: &Stat) -> Result<(), DirectoryError> {
     let ours = geteuid().as_raw();
     if found.st_uid != 0 && found.st_uid != ours {
-        return Err(DirectoryError::Foreign {
-            path: path.to_path_buf(),
-            owner: found.st_uid,
-            ours,
-        });
+        return Err(DirectoryError::Foreign { path: path.to_path_buf(), owner: found.st_uid, ours });
     }
     let mode = Mode::from_raw_mode(found.st_mode);
     if mode.contains(Mode::WOTH) && !mode.contains(Mode::SVTX) {
-        return Err(DirectoryError::WorldWritable {
-            path: path.to_path_buf(),
-            mode: found.st_mode & 0o7777,
-        });
+        return Err(DirectoryError::WorldWritable { path: path.to_path_buf(), mode: found.st_mode & 0o7777 });
     }
     Ok(())
 }
 
 /// Makes one directory and makes its name durable; that somebody else made it meanwhile is fine.
 fn create_one(path: &Path, mode: u32, group: Option<u32>) -> Result<(), DirectoryError> {
-    let failed = |errno: Errno| DirectoryError::Create {
-        path: path.to_path_buf(),
-        source: errno.into(),
-    };
+    let failed = |errno: Errno| DirectoryError::Create { path: path.to_path_buf(), source: errno.into() };
     match rustix::fs::mkdir(path, Mode::from_raw_mode(mode & 0o700)) {
         Ok(()) => {}
         Err(Errno::EXIST) => return Ok(()),
@@ -274,10 +231,7 @@ fn create_one(path: &Path, mode: u32, group: Option<u32>) -> Result<(), Director
 }
 
 fn sync_path(path: &Path) -> Result<(), DirectoryError> {
-    let failed = |errno: Errno| DirectoryError::Sync {
-        path: path.to_path_buf(),
-        source: errno.into(),
-    };
+    let failed = |errno: Errno| DirectoryError::Sync { path: path.to_path_buf(), source: errno.into() };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let handle = rustix::fs::open(path, flags, Mode::empty()).map_err(failed)?;
     rustix::fs::fsync(&handle).map_err(failed)

@@ -50,19 +50,15 @@ impl MachineIdError {
     #[must_use]
     pub fn how_to_mend(&self) -> String {
         match self {
-            Self::Unreadable { path, .. } | Self::NotAFile { path } => format!(
-                "make {} a readable file, or name another file that holds this host's id",
-                path.display()
-            ),
+            Self::Unreadable { path, .. } | Self::NotAFile { path } => {
+                format!("make {} a readable file, or name another file that holds this host's id", path.display())
+            }
             Self::Empty { path } | Self::Uninitialized { path } => format!(
                 "let the host finish its first start, or run systemd-machine-id-setup, so that {} holds an id",
                 path.display()
             ),
             Self::TooLong { path } => {
-                format!(
-                    "name a file that holds this host's id only, instead of {}",
-                    path.display()
-                )
+                format!("name a file that holds this host's id only, instead of {}", path.display())
             }
         }
     }
@@ -73,25 +69,16 @@ pub(crate) struct MachineId(Vec<u8>);
 
 impl MachineId {
     pub(crate) fn read(path: &Path) -> Result<Self, MachineIdError> {
-        let unreadable = |source| MachineIdError::Unreadable {
-            path: path.to_path_buf(),
-            source,
-        };
+        let unreadable = |source| MachineIdError::Unreadable { path: path.to_path_buf(), source };
         // Without NONBLOCK a pipe of that name would hold the start up forever.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let handle = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(|errno| unreadable(errno.into()))?;
+        let handle = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| unreadable(errno.into()))?;
         let found = rustix::fs::fstat(&handle).map_err(|errno| unreadable(errno.into()))?;
         if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
-            return Err(MachineIdError::NotAFile {
-                path: path.to_path_buf(),
-            });
+            return Err(MachineIdError::NotAFile { path: path.to_path_buf() });
         }
         let mut text = Vec::new();
-        File::from(handle)
-            .take(LONGEST_MACHINE_ID + 1)
-            .read_to_end(&mut text)
-            .map_err(unreadable)?;
+        File::from(handle).take(LONGEST_MACHINE_ID + 1).read_to_end(&mut text).map_err(unreadable)?;
         Self::from_text(&text, path)
     }
 
@@ -114,20 +101,13 @@ impl MachineId {
 
     /// What may be shown: the first 8 bytes of its SHA-256, in hex.
     pub(crate) fn fingerprint(&self) -> String {
-        hash::sha256(&[&self.0])
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hash::sha256(&[&self.0]).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
 /// The host's name as the kernel has it.
 pub(crate) fn host_name() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// The name of an account in /etc/passwd; accounts from a directory service have only their uid here.
@@ -153,15 +133,11 @@ fn entries(table: &[u8]) -> impl Iterator<Item = (&str, u32)> {
 }
 
 fn find_name(table: &[u8], uid: u32) -> Option<String> {
-    entries(table)
-        .find(|(_, number)| *number == uid)
-        .map(|(name, _)| name.to_owned())
+    entries(table).find(|(_, number)| *number == uid).map(|(name, _)| name.to_owned())
 }
 
 fn find_number(table: &[u8], name: &str) -> Option<u32> {
-    entries(table)
-        .find(|(found, _)| *found == name)
-        .map(|(_, number)| number)
+    entries(table).find(|(found, _)| *found == name).map(|(_, number)| number)
 }
 
 /// Longer files hold something else than an id.
@@ -192,10 +168,7 @@ mod tests {
 
     #[test]
     fn groups_are_found_by_their_whole_name() {
-        assert_eq!(
-            find_number(b"adm:x:4:syslog\nstrongroom:x:990:\n", "strongroom"),
-            Some(990)
-        );
+        assert_eq!(find_number(b"adm:x:4:syslog\nstrongroom:x:990:\n", "strongroom"), Some(990));
         assert_eq!(find_number(b"strongroom2:x:991:\n", "strongroom"), None);
     }
 
@@ -204,14 +177,8 @@ mod tests {
         let read = |text: &[u8]| MachineId::from_text(text, Path::new("/etc/machine-id"));
         assert_eq!(read(b" \t4f0c\r\n").unwrap().as_bytes(), b"4f0c");
         assert!(matches!(read(b"\n"), Err(MachineIdError::Empty { .. })));
-        assert!(matches!(
-            read(b"uninitialized\n"),
-            Err(MachineIdError::Uninitialized { .. })
-        ));
-        assert!(matches!(
-            read(&[b'a'; 1025]),
-            Err(MachineIdError::TooLong { .. })
-        ));
+        assert!(matches!(read(b"uninitialized\n"), Err(MachineIdError::Uninitialized { .. })));
+        assert!(matches!(read(&[b'a'; 1025]), Err(MachineIdError::TooLong { .. })));
         assert!(read(&[b'a'; 1024]).is_ok());
     }
 

@@ -46,8 +46,5 @@ pub use wrap::WrapError;
 /// The protectors that need no person, in the order in which they are tried: account, then machine.
 #[must_use]
 pub fn unattended(surroundings: &Arc<Surroundings>) -> Vec<Box<dyn Protector>> {
-    vec![
-        Box::new(Account::new(Arc::clone(surroundings))),
-        Box::new(Machine::new(Arc::clone(surroundings))),
-    ]
+    vec![Box::new(Account::new(Arc::clone(surroundings))), Box::new(Machine::new(Arc::clone(surroundings)))]
 }

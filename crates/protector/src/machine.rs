@@ -39,11 +39,7 @@ impl Machine {
     fn creation(&self) -> Creation {
         let group = self.surroundings.service_group;
         let file_mode = if group.is_some() { 0o640 } else { 0o600 };
-        Creation {
-            file_mode,
-            directory_mode: 0o750,
-            group,
-        }
+        Creation { file_mode, directory_mode: 0o750, group }
     }
 }
 
@@ -62,15 +58,8 @@ impl Protector for Machine {
 
     fn bound_to(&self) -> Vec<(String, String)> {
         let mut pairs = vec![binding::pair("host", &host::host_name())];
-        pairs.extend(
-            self.machine_id()
-                .ok()
-                .map(|id| binding::pair("machine_id_sha256", &id.fingerprint())),
-        );
-        pairs.push(binding::path_pair(
-            "directory",
-            &self.surroundings.machine_directory,
-        ));
+        pairs.extend(self.machine_id().ok().map(|id| binding::pair("machine_id_sha256", &id.fingerprint())));
+        pairs.push(binding::path_pair("directory", &self.surroundings.machine_directory));
         pairs
     }
 
@@ -87,18 +76,11 @@ impl Protector for Machine {
         Ok((wrapping_key(&content, &machine_id, &terms), terms))
     }
 
-    fn wrapping_key(
-        &self,
-        protector_id: Id,
-        terms: &WrappingTerms,
-    ) -> Result<WrappingKey, UnwrapError> {
+    fn wrapping_key(&self, protector_id: Id, terms: &WrappingTerms) -> Result<WrappingKey, UnwrapError> {
         let terms = terms.without_parameters(Kind::Machine)?;
         let directory = self.surroundings.machine_directory.as_path();
-        let former: Option<(&Path, Expectation)> = self
-            .surroundings
-            .former_machine_directory
-            .as_deref()
-            .map(|path| (path, FILE));
+        let former: Option<(&Path, Expectation)> =
+            self.surroundings.former_machine_directory.as_deref().map(|path| (path, FILE));
         let content = secret_file::read((directory, FILE), former.as_slice(), protector_id)?;
         Ok(wrapping_key(&content, &self.machine_id()?, terms))
     }
@@ -128,8 +110,4 @@ fn wrapping_key(content: &Content, machine_id: &MachineId, terms: &WrappingTerms
 }
 
 const SECRET_BYTES: usize = 256;
-const FILE: Expectation = Expectation {
-    owner: Owner::OurselvesOrRoot,
-    allowed_mode: 0o640,
-    length: SECRET_BYTES,
-};
+const FILE: Expectation = Expectation { owner: Owner::OurselvesOrRoot, allowed_mode: 0o640, length: SECRET_BYTES };

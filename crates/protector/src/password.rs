@@ -29,11 +29,7 @@ impl Password {
     /// The same with another derivation for new wraps, between floor and ceiling.
     #[must_use]
     pub fn with_parameters(store_id: Id, passphrase: Passphrase, parameters: Parameters) -> Self {
-        Self {
-            store_id,
-            passphrase,
-            parameters,
-        }
+        Self { store_id, passphrase, parameters }
     }
 }
 
@@ -60,27 +56,14 @@ impl Protector for Password {
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<(WrappingKey, WrappingTerms), WrapError> {
         check_strength(&self.passphrase)?;
-        let terms = WrappingTerms {
-            parameters: Some(self.parameters),
-            ..WrappingTerms::salted(fill)
-        };
+        let terms = WrappingTerms { parameters: Some(self.parameters), ..WrappingTerms::salted(fill) };
         let key = password::derive(self.passphrase.expose(), &terms.salt, &self.parameters)?;
         Ok((key, terms))
     }
 
-    fn wrapping_key(
-        &self,
-        _protector_id: Id,
-        terms: &WrappingTerms,
-    ) -> Result<WrappingKey, UnwrapError> {
-        let parameters = terms.parameters.as_ref().ok_or(UnwrapError::Derivation {
-            kind: Kind::Password,
-        })?;
-        Ok(password::derive(
-            self.passphrase.expose(),
-            &terms.salt,
-            parameters,
-        )?)
+    fn wrapping_key(&self, _protector_id: Id, terms: &WrappingTerms) -> Result<WrappingKey, UnwrapError> {
+        let parameters = terms.parameters.as_ref().ok_or(UnwrapError::Derivation { kind: Kind::Password })?;
+        Ok(password::derive(self.passphrase.expose(), &terms.salt, parameters)?)
     }
 
     fn discard(&self, _protector_id: Id) -> Result<(), ForgetError> {
@@ -93,13 +76,8 @@ impl Protector for Password {
 
     fn outdated(&self, record: &ProtectorRecord) -> Option<String> {
         let recorded = record.parameters?;
-        is_weaker(recorded, self.parameters).then(|| {
-            format!(
-                "the derivation was {} and would be {}",
-                worded(recorded),
-                worded(self.parameters)
-            )
-        })
+        is_weaker(recorded, self.parameters)
+            .then(|| format!("the derivation was {} and would be {}", worded(recorded), worded(self.parameters)))
     }
 }
 
@@ -107,25 +85,15 @@ impl Protector for Password {
 fn is_weaker(recorded: Parameters, wanted: Parameters) -> bool {
     match (recorded.algorithm, wanted.algorithm) {
         (
-            Algorithm::Argon2id {
-                memory_kib, passes, ..
-            },
-            Algorithm::Argon2id {
-                memory_kib: wanted_memory,
-                passes: wanted_passes,
-                ..
-            },
+            Algorithm::Argon2id { memory_kib, passes, .. },
+            Algorithm::Argon2id { memory_kib: wanted_memory, passes: wanted_passes, .. },
         ) => {
             let cost = |memory: u32, passes: u32| u64::from(memory) * u64::from(passes);
-            memory_kib < wanted_memory
-                || cost(memory_kib, passes) < cost(wanted_memory, wanted_passes)
+            memory_kib < wanted_memory || cost(memory_kib, passes) < cost(wanted_memory, wanted_passes)
         }
-        (
-            Algorithm::Pbkdf2HmacSha256 { iterations },
-            Algorithm::Pbkdf2HmacSha256 {
-                iterations: wanted_iterations,
-            },
-        ) => iterations < wanted_iterations,
+        (Algorithm::Pbkdf2HmacSha256 { iterations }, Algorithm::Pbkdf2HmacSha256 { iterations: wanted_iterations }) => {
+            iterations < wanted_iterations
+        }
         (Algorithm::Argon2id { .. }, Algorithm::Pbkdf2HmacSha256 { .. })
         | (Algorithm::Pbkdf2HmacSha256 { .. }, Algorithm::Argon2id { .. }) => false,
     }
@@ -133,11 +101,7 @@ fn is_weaker(recorded: Parameters, wanted: Parameters) -> bool {
 
 fn worded(parameters: Parameters) -> String {
     match parameters.algorithm {
-        Algorithm::Argon2id {
-            memory_kib,
-            passes,
-            lanes,
-        } => {
+        Algorithm::Argon2id { memory_kib, passes, lanes } => {
             format!("Argon2id ({memory_kib} KiB, {passes} passes, {lanes} lanes)")
         }
         Algorithm::Pbkdf2HmacSha256 { iterations } => {

@@ -2,9 +2,7 @@
 
 use strongroom_crypto::OpenError;
 use strongroom_crypto::password::Parameters;
-use strongroom_envelope::protector::{
-    ProtectorKind as Kind, ProtectorRecord, unwrap_root, wrap_root,
-};
+use strongroom_envelope::protector::{ProtectorKind as Kind, ProtectorRecord, unwrap_root, wrap_root};
 use strongroom_envelope::{Id, Timestamp};
 use strongroom_secret::{RootKey, WrappingKey};
 
@@ -49,11 +47,7 @@ pub trait Protector: Send + Sync {
     ///
     /// # Errors
     /// [`UnwrapError`] says what is in the way.
-    fn wrapping_key(
-        &self,
-        protector_id: Id,
-        terms: &WrappingTerms,
-    ) -> Result<WrappingKey, UnwrapError>;
+    fn wrapping_key(&self, protector_id: Id, terms: &WrappingTerms) -> Result<WrappingKey, UnwrapError>;
 
     /// Removes what [`new_wrapping_key`](Self::new_wrapping_key) put down outside the record; that
     /// there is nothing is fine.
@@ -118,14 +112,8 @@ pub trait Protector: Send + Sync {
         self.check_place(record)?;
         let (store_id, protector_id) = (record.store_id, record.protector_id);
         let wrapping_key = self.wrapping_key(protector_id, &WrappingTerms::of(record))?;
-        unwrap_root(
-            &wrapping_key,
-            store_id,
-            protector_id,
-            record.kind,
-            &record.wrapped,
-        )
-        .map_err(|OpenError| UnwrapError::NotAuthentic { hint: self.hint() })
+        unwrap_root(&wrapping_key, store_id, protector_id, record.kind, &record.wrapped)
+            .map_err(|OpenError| UnwrapError::NotAuthentic { hint: self.hint() })
     }
 
     /// What differs between the record's binding and ours although it may open, for people: another
@@ -140,8 +128,7 @@ pub trait Protector: Send + Sync {
     /// # Errors
     /// [`ForgetError`]; what is left is a secret that opens nothing.
     fn forget(&self, record: &ProtectorRecord) -> Result<(), ForgetError> {
-        self.check_place(record)
-            .map_err(|source| ForgetError::OtherRecord { source })?;
+        self.check_place(record).map_err(|source| ForgetError::OtherRecord { source })?;
         self.discard(record.protector_id)
     }
 
@@ -176,19 +163,13 @@ impl WrappingTerms {
     pub(crate) fn salted(fill: &mut dyn FnMut(&mut [u8])) -> Self {
         let mut salt = vec![0; SALT_BYTES];
         fill(&mut salt);
-        Self {
-            salt,
-            parameters: None,
-        }
+        Self { salt, parameters: None }
     }
 
     /// What the record says.
     #[must_use]
     pub fn of(record: &ProtectorRecord) -> Self {
-        Self {
-            salt: record.salt.clone(),
-            parameters: record.parameters,
-        }
+        Self { salt: record.salt.clone(), parameters: record.parameters }
     }
 
     /// Refuses a derivation where the kind has none.

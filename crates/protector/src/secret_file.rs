@@ -21,19 +21,12 @@ impl Content {
     /// Fills `length` new bytes, a multiple of 32.
     pub(crate) fn generate(length: usize, fill: &mut dyn FnMut(&mut [u8])) -> Self {
         assert_eq!(length % KEY_BYTES, 0, "secret files are made of whole keys");
-        Self(
-            (0..length / KEY_BYTES)
-                .map(|_| ProtectorSecret::fill_with(|piece| fill(piece)))
-                .collect(),
-        )
+        Self((0..length / KEY_BYTES).map(|_| ProtectorSecret::fill_with(|piece| fill(piece))).collect())
     }
 
     /// The pieces, to be taken as one text.
     pub(crate) fn pieces(&self) -> Vec<&[u8]> {
-        self.0
-            .iter()
-            .map(|piece| piece.expose().as_slice())
-            .collect()
+        self.0.iter().map(|piece| piece.expose().as_slice()).collect()
     }
 }
 

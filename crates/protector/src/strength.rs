@@ -44,26 +44,17 @@ pub enum StrengthRefusal {
 pub fn check_strength(passphrase: &Passphrase) -> Result<(), StrengthRefusal> {
     match core::str::from_utf8(passphrase.expose()) {
         Ok(text) => {
-            let words: BTreeSet<&str> = text
-                .split_whitespace()
-                .filter(|word| word.chars().nth(1).is_some())
-                .collect();
+            let words: BTreeSet<&str> = text.split_whitespace().filter(|word| word.chars().nth(1).is_some()).collect();
             judge(text.chars().map(u32::from), words.len())
         }
         Err(_) => judge(passphrase.expose().iter().map(|byte| u32::from(*byte)), 0),
     }
 }
 
-fn judge(
-    characters: impl Iterator<Item = u32> + Clone,
-    words: usize,
-) -> Result<(), StrengthRefusal> {
+fn judge(characters: impl Iterator<Item = u32> + Clone, words: usize) -> Result<(), StrengthRefusal> {
     let count = characters.clone().count();
     if count < LEAST_CHARACTERS && words < LEAST_WORDS {
-        return Err(StrengthRefusal::TooShort {
-            characters: count,
-            words,
-        });
+        return Err(StrengthRefusal::TooShort { characters: count, words });
     }
     let different = different_characters(characters);
     if different < LEAST_DIFFERENT {
@@ -111,12 +102,7 @@ mod tests {
             b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7\xf6\xf5\xf4\xf3\xf2",
         ];
         for password in enough {
-            assert_eq!(
-                check(password),
-                Ok(()),
-                "{}",
-                String::from_utf8_lossy(password)
-            );
+            assert_eq!(check(password), Ok(()), "{}", String::from_utf8_lossy(password));
         }
     }
 
@@ -134,36 +120,21 @@ mod tests {
         ];
         for &(password, characters, words) in too_short {
             let wanted = Err(StrengthRefusal::TooShort { characters, words });
-            assert_eq!(
-                check(password),
-                wanted,
-                "{}",
-                String::from_utf8_lossy(password)
-            );
+            assert_eq!(check(password), wanted, "{}", String::from_utf8_lossy(password));
         }
     }
 
     #[test]
     fn length_made_of_hardly_anything_does_not_count() {
-        for (password, different) in [
-            ("x".repeat(40), 1),
-            (" ".repeat(14), 1),
-            ("abcd".repeat(9), 4),
-        ] {
-            assert_eq!(
-                check(password.as_bytes()),
-                Err(StrengthRefusal::TooUniform { different })
-            );
+        for (password, different) in [("x".repeat(40), 1), (" ".repeat(14), 1), ("abcd".repeat(9), 4)] {
+            assert_eq!(check(password.as_bytes()), Err(StrengthRefusal::TooUniform { different }));
         }
     }
 
     #[test]
     fn the_refusal_says_what_is_wanted() {
         let text = check(b"hunter2").unwrap_err().to_string();
-        assert!(
-            text.contains("7 characters") && text.contains("at least 14 characters or 4 words"),
-            "{text}"
-        );
+        assert!(text.contains("7 characters") && text.contains("at least 14 characters or 4 words"), "{text}");
         assert!(!text.contains("hunter"), "{text}");
     }
 }

@@ -53,9 +53,7 @@ pub struct Surroundings {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SurroundingsError {
     /// Neither a setting nor a home directory says where the account protector's files go.
-    #[error(
-        "no directory for the account protector: set STRONGROOM_ACCOUNT_DIR, XDG_STATE_HOME or HOME"
-    )]
+    #[error("no directory for the account protector: set STRONGROOM_ACCOUNT_DIR, XDG_STATE_HOME or HOME")]
     NoAccountDirectory,
     /// The machine protector's default is not writable and there is no home directory.
     #[error(
@@ -82,12 +80,7 @@ impl Surroundings {
 
     /// Surroundings with exactly these directories and this machine id file, and nothing else.
     #[must_use]
-    pub fn new(
-        store_id: Id,
-        account_directory: PathBuf,
-        machine_directory: PathBuf,
-        machine_id_file: PathBuf,
-    ) -> Self {
+    pub fn new(store_id: Id, account_directory: PathBuf, machine_directory: PathBuf, machine_id_file: PathBuf) -> Self {
         Self {
             store_id,
             account_directory,
@@ -99,13 +92,8 @@ impl Surroundings {
         }
     }
 
-    fn resolve_under(
-        base: &Path,
-        store_id: Id,
-        settings: &Settings,
-    ) -> Result<Self, SurroundingsError> {
-        let (machine_directory, former_machine_directory) =
-            machine_directories(base, store_id, settings)?;
+    fn resolve_under(base: &Path, store_id: Id, settings: &Settings) -> Result<Self, SurroundingsError> {
+        let (machine_directory, former_machine_directory) = machine_directories(base, store_id, settings)?;
         let group = settings.service_group.as_deref().unwrap_or(SERVICE_GROUP);
         Ok(Self {
             store_id,
@@ -113,15 +101,8 @@ impl Surroundings {
             machine_directory,
             former_machine_directory,
             machine_id_file: machine_id_file(settings)?,
-            service_group: if geteuid().is_root() {
-                host::group_id(group)
-            } else {
-                None
-            },
-            credentials_directory: settings
-                .credentials_directory
-                .clone()
-                .filter(|path| path.is_absolute()),
+            service_group: if geteuid().is_root() { host::group_id(group) } else { None },
+            credentials_directory: settings.credentials_directory.clone().filter(|path| path.is_absolute()),
         })
     }
 }
@@ -162,34 +143,20 @@ fn machine_id_file(settings: &Settings) -> Result<PathBuf, SurroundingsError> {
     }
     let older = Path::new(DBUS_MACHINE_ID);
     let usual = Path::new(MACHINE_ID);
-    Ok(if !usual.exists() && older.exists() {
-        older
-    } else {
-        usual
-    }
-    .to_path_buf())
+    Ok(if !usual.exists() && older.exists() { older } else { usual }.to_path_buf())
 }
 
 /// An XDG variable, which counts only when it is absolute (XDG base directory specification), or its default.
-fn base_directory(
-    variable: &Option<PathBuf>,
-    home: &Option<PathBuf>,
-    default: &str,
-) -> Option<PathBuf> {
+fn base_directory(variable: &Option<PathBuf>, home: &Option<PathBuf>, default: &str) -> Option<PathBuf> {
     let absolute = |path: &&PathBuf| path.is_absolute();
     match variable.as_ref().filter(absolute) {
         Some(path) => Some(path.clone()),
-        None => home
-            .as_ref()
-            .filter(absolute)
-            .map(|home| home.join(default)),
+        None => home.as_ref().filter(absolute).map(|home| home.join(default)),
     }
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, SurroundingsError> {
-    std::path::absolute(path).map_err(|_| SurroundingsError::Relative {
-        path: path.to_path_buf(),
-    })
+    std::path::absolute(path).map_err(|_| SurroundingsError::Relative { path: path.to_path_buf() })
 }
 
 /// Whether files can be made in the directory, or it can be made in the nearest one that exists.
@@ -198,9 +165,7 @@ fn is_writable(directory: &Path) -> bool {
     directory
         .ancestors()
         .find(|step| step.symlink_metadata().is_ok())
-        .is_some_and(|step| {
-            step.is_dir() && rustix::fs::accessat(CWD, step, wanted, AtFlags::EACCESS).is_ok()
-        })
+        .is_some_and(|step| step.is_dir() && rustix::fs::accessat(CWD, step, wanted, AtFlags::EACCESS).is_ok())
 }
 
 const MACHINE_BASE: &str = "/var/lib/strongroom-machine";
@@ -218,12 +183,7 @@ mod tests {
 
     fn homes(state: &str, data: &str, home: &str) -> Settings {
         let some = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
-        Settings {
-            xdg_state_home: some(state),
-            xdg_data_home: some(data),
-            home: some(home),
-            ..Settings::default()
-        }
+        Settings { xdg_state_home: some(state), xdg_data_home: some(data), home: some(home), ..Settings::default() }
     }
 
     fn account(settings: &Settings) -> Result<String, SurroundingsError> {
@@ -233,23 +193,11 @@ mod tests {
     #[test]
     fn the_account_directory_follows_the_xdg_base_directories() {
         let of = |state, home| account(&homes(state, "", home));
-        assert_eq!(
-            of("/s", "/home/a").unwrap(),
-            format!("/s/strongroom/{STORE_TEXT}")
-        );
-        assert_eq!(
-            of("", "/home/a").unwrap(),
-            format!("/home/a/.local/state/strongroom/{STORE_TEXT}")
-        );
-        assert_eq!(
-            of("relative", "/home/a").unwrap(),
-            format!("/home/a/.local/state/strongroom/{STORE_TEXT}")
-        );
+        assert_eq!(of("/s", "/home/a").unwrap(), format!("/s/strongroom/{STORE_TEXT}"));
+        assert_eq!(of("", "/home/a").unwrap(), format!("/home/a/.local/state/strongroom/{STORE_TEXT}"));
+        assert_eq!(of("relative", "/home/a").unwrap(), format!("/home/a/.local/state/strongroom/{STORE_TEXT}"));
         assert_eq!(of("", ""), Err(SurroundingsError::NoAccountDirectory));
-        let chosen = Settings {
-            account_dir: Some("/keys".into()),
-            ..homes("/s", "", "/home/a")
-        };
+        let chosen = Settings { account_dir: Some("/keys".into()), ..homes("/s", "", "/home/a") };
         assert_eq!(account(&chosen).unwrap(), "/keys");
     }
 
@@ -270,27 +218,15 @@ mod tests {
         assert_eq!(closed, (of_account, Some(file.join(STORE_TEXT))));
         let homeless = machine_directories(&file, STORE, &Settings::default());
         assert_eq!(homeless, Err(SurroundingsError::NoMachineDirectory));
-        let chosen = Settings {
-            machine_dir: Some("/m".into()),
-            ..Settings::default()
-        };
-        assert_eq!(
-            machine_directories(&file, STORE, &chosen),
-            Ok(("/m".into(), None))
-        );
+        let chosen = Settings { machine_dir: Some("/m".into()), ..Settings::default() };
+        assert_eq!(machine_directories(&file, STORE, &chosen), Ok(("/m".into(), None)));
     }
 
     #[test]
     fn settings_decide_the_machine_id_file_and_relative_paths_become_absolute() {
-        let settings = Settings {
-            machine_id_file: Some("id".into()),
-            ..homes("/s", "/d", "")
-        };
+        let settings = Settings { machine_id_file: Some("id".into()), ..homes("/s", "/d", "") };
         let resolved = Surroundings::resolve(STORE, &settings).unwrap();
-        assert_eq!(
-            resolved.machine_id_file,
-            std::env::current_dir().unwrap().join("id")
-        );
+        assert_eq!(resolved.machine_id_file, std::env::current_dir().unwrap().join("id"));
         assert_eq!(resolved.store_id, STORE);
     }
 }

@@ -50,8 +50,7 @@ impl WrapError {
             }
             Self::DoesNotOpen { source } => source.how_to_mend(),
             Self::OpensToAnotherKey => {
-                "the disk or the memory of this machine does not keep what is written: check both"
-                    .to_owned()
+                "the disk or the memory of this machine does not keep what is written: check both".to_owned()
             }
         }
     }

@@ -10,9 +10,8 @@ use core::ptr::NonNull;
 use std::alloc::{Layout, handle_alloc_error};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use zeroize::Zeroize;
-
 use crate::key::KEY_BYTES;
+use crate::wipe::wipe;
 
 /// One slot of the arena; wiped and given back on drop.
 pub(crate) struct Slot(NonNull<[u8; KEY_BYTES]>);
@@ -31,10 +30,7 @@ impl Slot {
             return Slot(free.0);
         }
         arena.grow();
-        let fresh = arena
-            .free
-            .pop()
-            .expect("a chunk that was just added has slots");
+        let fresh = arena.free.pop().expect("a chunk that was just added has slots");
         arena.in_use += 1;
         Slot(fresh.0)
     }
@@ -53,7 +49,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.expose_mut().zeroize();
+        wipe(self.expose_mut());
         let mut arena = lock();
         arena.in_use -= 1;
         arena.free.push(FreeSlot(self.0));
@@ -155,21 +151,11 @@ impl Pages {
         let page = page_bytes();
         let bytes = least.next_multiple_of(page);
         let whole = bytes + 2 * page;
-        let refused = || -> ! {
-            handle_alloc_error(
-                Layout::from_size_align(whole, page).expect("page sizes are powers of two"),
-            )
-        };
+        let refused =
+            || -> ! { handle_alloc_error(Layout::from_size_align(whole, page).expect("page sizes are powers of two")) };
         // SAFETY: a new private anonymous mapping at an address of the kernel's choice.
         let mapping = unsafe {
-            libc::mmap(
-                core::ptr::null_mut(),
-                whole,
-                libc::PROT_NONE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
+            libc::mmap(core::ptr::null_mut(), whole, libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
         };
         if mapping == libc::MAP_FAILED {
             refused();
@@ -177,13 +163,7 @@ impl Pages {
         // SAFETY: one page into a mapping of `whole` bytes, which is never null.
         let start = unsafe { NonNull::new_unchecked(mapping.cast::<u8>().add(page)) };
         // SAFETY: the range lies inside the mapping made above.
-        let opened = unsafe {
-            libc::mprotect(
-                start.as_ptr().cast(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-            )
-        };
+        let opened = unsafe { libc::mprotect(start.as_ptr().cast(), bytes, libc::PROT_READ | libc::PROT_WRITE) };
         if opened != 0 {
             refused();
         }

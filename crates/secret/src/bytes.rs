@@ -2,9 +2,8 @@
 
 use core::fmt;
 
-use zeroize::Zeroize;
-
 use crate::compare::constant_time_eq;
+use crate::wipe::wipe;
 
 /// Bytes that are wiped on drop, on truncation, and when they outgrow their buffer.
 ///
@@ -25,17 +24,13 @@ impl SecretBytes {
     /// No bytes, with room for `capacity` of them.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> SecretBytes {
-        SecretBytes {
-            bytes: Vec::with_capacity(capacity),
-        }
+        SecretBytes { bytes: Vec::with_capacity(capacity) }
     }
 
     /// A copy of `bytes`; wiping the source is up to the caller.
     #[must_use]
     pub fn from_slice(bytes: &[u8]) -> SecretBytes {
-        SecretBytes {
-            bytes: bytes.to_vec(),
-        }
+        SecretBytes { bytes: bytes.to_vec() }
     }
 
     /// Takes the buffer over, without a copy.
@@ -76,17 +71,13 @@ impl SecretBytes {
 
     /// Makes room for `additional` more bytes; an outgrown buffer is wiped.
     pub fn reserve(&mut self, additional: usize) {
-        let wanted = self
-            .bytes
-            .len()
-            .checked_add(additional)
-            .expect("a length fits the address space");
+        let wanted = self.bytes.len().checked_add(additional).expect("a length fits the address space");
         if wanted <= self.bytes.capacity() {
             return;
         }
         let mut larger = Vec::with_capacity(wanted.max(self.bytes.capacity().saturating_mul(2)));
         larger.extend_from_slice(&self.bytes);
-        self.bytes.zeroize();
+        self.wipe_buffer();
         self.bytes = larger;
     }
 
@@ -112,14 +103,14 @@ impl SecretBytes {
     /// Keeps the first `length` bytes and wipes the others; longer than the content changes nothing.
     pub fn truncate(&mut self, length: usize) {
         if let Some(tail) = self.bytes.get_mut(length..) {
-            tail.zeroize();
+            wipe(tail);
             self.bytes.truncate(length);
         }
     }
 
     /// Wipes everything and keeps the buffer.
     pub fn clear(&mut self) {
-        self.bytes.zeroize();
+        self.truncate(0);
     }
 
     /// Whether both hold the same bytes, in time that depends on the lengths only.
@@ -129,9 +120,17 @@ impl SecretBytes {
     }
 }
 
+impl SecretBytes {
+    /// Wipes the buffer to its end: one that was taken over can hold more than its length says.
+    fn wipe_buffer(&mut self) {
+        self.bytes.resize(self.bytes.capacity(), 0);
+        wipe(&mut self.bytes);
+    }
+}
+
 impl Drop for SecretBytes {
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        self.wipe_buffer();
     }
 }
 

@@ -23,19 +23,13 @@ impl ForkGuard {
     /// A guard that reports a copy at its first question, so that state starts out unusable.
     #[must_use]
     pub const fn unseen() -> ForkGuard {
-        ForkGuard {
-            process: 0,
-            machine: MachineState::UNSEEN,
-        }
+        ForkGuard { process: 0, machine: MachineState::UNSEEN }
     }
 
     /// A guard of the process as it is now.
     #[must_use]
     pub fn new() -> ForkGuard {
-        ForkGuard {
-            process: lineage(),
-            machine: machine::state(),
-        }
+        ForkGuard { process: lineage(), machine: machine::state() }
     }
 
     /// Whether the process was copied since the guard was made or last asked.

@@ -53,30 +53,19 @@ pub fn process() -> HardeningReport {
 
 fn not_dumpable() -> Measure {
     // SAFETY: both calls take integers only.
-    let (set, now) = unsafe {
-        (
-            libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0),
-            libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0),
-        )
-    };
+    let (set, now) =
+        unsafe { (libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0), libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0)) };
     let applied = set == 0 && now == 0;
     let detail = if applied {
         "memory is closed to other processes of this account".to_owned()
     } else {
         format!("prctl(PR_SET_DUMPABLE): {}", io::Error::last_os_error())
     };
-    Measure {
-        name: "not_dumpable",
-        applied,
-        detail,
-    }
+    Measure { name: "not_dumpable", applied, detail }
 }
 
 fn core_dumps_off() -> Measure {
-    let none = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the structure lives through the call.
     let applied = unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) } == 0;
     let detail = if applied {
@@ -84,11 +73,7 @@ fn core_dumps_off() -> Measure {
     } else {
         format!("setrlimit(RLIMIT_CORE): {}", io::Error::last_os_error())
     };
-    Measure {
-        name: "core_dumps_off",
-        applied,
-        detail,
-    }
+    Measure { name: "core_dumps_off", applied, detail }
 }
 
 /// A process that is not dumpable is traced by privileged processes only; Yama narrows that.
@@ -101,11 +86,7 @@ fn ptrace_refused() -> Measure {
         Ok(scope) => format!("only privileged processes can trace this one (Yama scope {scope})"),
         Err(_) => "only privileged processes can trace this one (no Yama)".to_owned(),
     };
-    Measure {
-        name: "ptrace_refused",
-        applied,
-        detail,
-    }
+    Measure { name: "ptrace_refused", applied, detail }
 }
 
 fn keys_locked(limit: MemoryLimit) -> Measure {
@@ -146,25 +127,13 @@ fn keys_wiped_on_fork() -> Measure {
 /// Keys are locked; values that pass through are not, so swap can hold them.
 fn no_swap() -> Measure {
     let (applied, detail) = match fs::read_to_string("/proc/swaps") {
-        Ok(table) => match table
-            .lines()
-            .skip(1)
-            .filter(|line| !line.trim().is_empty())
-            .count()
-        {
+        Ok(table) => match table.lines().skip(1).filter(|line| !line.trim().is_empty()).count() {
             0 => (true, "no swap".to_owned()),
-            areas => (
-                false,
-                format!("{areas} swap areas: values in use may be written to them"),
-            ),
+            areas => (false, format!("{areas} swap areas: values in use may be written to them")),
         },
         Err(error) => (false, format!("/proc/swaps: {error}")),
     };
-    Measure {
-        name: "no_swap",
-        applied,
-        detail,
-    }
+    Measure { name: "no_swap", applied, detail }
 }
 
 fn machine_copies_noticed() -> Measure {
@@ -175,11 +144,7 @@ fn machine_copies_noticed() -> Measure {
                  it while it runs"
             .to_owned(),
     };
-    Measure {
-        name: "machine_copies_noticed",
-        applied: device.is_some(),
-        detail,
-    }
+    Measure { name: "machine_copies_noticed", applied: device.is_some(), detail }
 }
 
 enum MemoryLimit {
@@ -190,18 +155,12 @@ enum MemoryLimit {
 
 /// Raises the soft limit of locked memory to the hard one, and answers what it is now.
 fn raise_lock_limit() -> MemoryLimit {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the structure lives through the call.
     if unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } != 0 {
         return MemoryLimit::Unknown(io::Error::last_os_error());
     }
-    let raised = libc::rlimit {
-        rlim_cur: limit.rlim_max,
-        rlim_max: limit.rlim_max,
-    };
+    let raised = libc::rlimit { rlim_cur: limit.rlim_max, rlim_max: limit.rlim_max };
     // SAFETY: as above.
     if unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const raised) } == 0 {
         limit = raised;

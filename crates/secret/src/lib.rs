@@ -15,6 +15,7 @@ pub mod harden;
 mod key;
 mod machine;
 mod text;
+mod wipe;
 
 pub use arena::{ArenaUse, arena_use};
 pub use bytes::SecretBytes;
@@ -22,7 +23,8 @@ pub use compare::constant_time_eq;
 pub use counter::cpu_time_counter;
 pub use fork::ForkGuard;
 pub use key::{
-    AnchorKey, ApplicationKey, DataKey, KEY_BYTES, KeyringKey, MacKey, ProtectorSecret, RootKey,
-    SigningSeed, StoreKey, WrapKey, WrappingKey, WrongLength,
+    AnchorKey, ApplicationKey, DataKey, KEY_BYTES, KeyringKey, MacKey, ProtectorSecret, RootKey, SigningSeed, StoreKey,
+    WrapKey, WrappingKey, WrongLength,
 };
 pub use text::{AccessToken, Passphrase};
+pub use wipe::wipe;

@@ -37,8 +37,7 @@ fn source() -> Option<&'static Page> {
     static SOURCE: OnceLock<Option<Page>> = OnceLock::new();
     SOURCE
         .get_or_init(|| {
-            Page::map(Path::new(VMCLOCK), Device::VmClock)
-                .or_else(|| Page::map(Path::new(SYSGENID), Device::SysGenId))
+            Page::map(Path::new(VMCLOCK), Device::VmClock).or_else(|| Page::map(Path::new(SYSGENID), Device::SysGenId))
         })
         .as_ref()
 }
@@ -64,23 +63,12 @@ impl Page {
     fn map(path: &Path, device: Device) -> Option<Page> {
         let file = File::open(path).ok()?;
         // SAFETY: a new shared read-only mapping of one page at an address of the kernel's choice.
-        let mapping = unsafe {
-            libc::mmap(
-                core::ptr::null_mut(),
-                PAGE,
-                libc::PROT_READ,
-                libc::MAP_SHARED,
-                file.as_raw_fd(),
-                0,
-            )
-        };
+        let mapping =
+            unsafe { libc::mmap(core::ptr::null_mut(), PAGE, libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd(), 0) };
         if mapping == libc::MAP_FAILED {
             return None;
         }
-        let page = Page {
-            start: NonNull::new(mapping.cast())?,
-            device,
-        };
+        let page = Page { start: NonNull::new(mapping.cast())?, device };
         page.is_what_it_says().then_some(page)
     }
 
@@ -93,10 +81,9 @@ impl Page {
 
     fn state(&self) -> MachineState {
         match self.device {
-            Device::VmClock => MachineState([
-                self.load_u64(VMCLOCK_DISRUPTION_MARKER),
-                self.load_u64(VMCLOCK_GENERATION_COUNTER),
-            ]),
+            Device::VmClock => {
+                MachineState([self.load_u64(VMCLOCK_DISRUPTION_MARKER), self.load_u64(VMCLOCK_GENERATION_COUNTER)])
+            }
             Device::SysGenId => MachineState([u64::from(self.load_u32(0)), 0]),
         }
     }

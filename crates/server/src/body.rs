@@ -30,7 +30,8 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Re
 async fn collect(mut body: Body, announced: usize, limits: &Limits) -> Result<SecretBytes, Refused> {
     let mut collected = SecretBytes::with_capacity(announced.min(EAGER_BYTES));
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Refused::new(Code::Malformed, "the body broke off, or is not framed as HTTP says"))?;
+        let frame =
+            frame.map_err(|_| Refused::new(Code::Malformed, "the body broke off, or is not framed as HTTP says"))?;
         let Some(data) = frame.data_ref() else { continue };
         if collected.len() + data.len() > limits.body_bytes {
             return Err(too_large(limits));

@@ -7,12 +7,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
@@ -34,21 +37,11 @@ enum Speech {
 pub(crate) struct Conversation {
     router: Router,
     limits: Limits,
-    /// One builder per [`Speech`].
-    any: auto::Builder<TokioExecutor>,
-    http1: auto::Builder<TokioExecutor>,
-    http2: auto::Builder<TokioExecutor>,
 }
 
 impl Conversation {
     pub fn new(router: Router, limits: Limits) -> Self {
-        Self {
-            router,
-            any: builder(&limits),
-            http1: builder(&limits).http1_only(),
-            http2: builder(&limits).http2_only(),
-            limits,
-        }
+        Self { router, limits }
     }
 
     /// A connection on the Unix socket.
@@ -65,9 +58,12 @@ impl Conversation {
         let _ = stream.set_nodelay(true);
         let handshake = timeout(self.limits.handshake_timeout, acceptor.accept(stream));
         let stream = tokio::select! {
-            Ok(Ok(stream)) = handshake => stream,
+            shaken = handshake => match shaken {
+                Ok(Ok(stream)) => stream,
+                // Not TLS, or too late: there is nobody to tell.
+                Ok(Err(_)) | Err(_) => return,
+            },
             () = activity.stopped() => return,
-            else => return,
         };
         let speech = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { Speech::Http2 } else { Speech::Http1 };
         self.serve(stream, Peer::remote(address), speech, activity).await;
@@ -80,11 +76,7 @@ impl Conversation {
         let peer = Arc::new(peer);
         let service = service_fn(|request: Request<Incoming>| self.answer(request, Arc::clone(&peer), activity));
         let stream = TokioIo::new(Watched::new(stream, Arc::clone(activity)));
-        let builder = match speech {
-            Speech::Any => &self.any,
-            Speech::Http1 => &self.http1,
-            Speech::Http2 => &self.http2,
-        };
+        let builder = builder(speech, &self.limits);
         let mut connection = pin!(builder.serve_connection(stream, service));
         let mut tick = interval(TICK.min(self.limits.header_timeout));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -127,15 +119,15 @@ impl Conversation {
 /// How often a connection is looked at.
 const TICK: Duration = Duration::from_secs(5);
 
-fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn builder(speech: Speech, limits: &Limits) -> auto::Builder<Streams> {
+    let mut builder = auto::Builder::new(Streams::default());
     builder
         .http1()
         .timer(TokioTimer::new())
         // The watch does this without a timer per request, and tells a slow head from an idle connection.
         .header_read_timeout(None)
         .max_buf_size(limits.header_bytes as usize)
-        .max_headers(64);
+        .max_headers(HEADERS);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -143,10 +135,28 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .max_header_list_size(limits.header_bytes)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW);
-    builder
+    match speech {
+        Speech::Any => builder,
+        Speech::Http1 => builder.http1_only(),
+        Speech::Http2 => builder.http2_only(),
+    }
 }
 
+/// How many headers a request may have.
+const HEADERS: usize = 64;
 /// What one request may send before its body is read.
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// What all requests of a connection may send together before their bodies are read.
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// The requests of one HTTP/2 connection, each a task; they end with it.
+#[derive(Clone, Default)]
+struct Streams(Arc<Mutex<JoinSet<()>>>);
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        let mut tasks = self.0.lock();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move { drop(stream.await) });
+    }
+}

@@ -1,5 +1,7 @@
 //! The life of one request: limited, authenticated, measured, parsed, carried out, answered.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
 use axum::response::Response;
@@ -7,7 +9,6 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
-use std::sync::Arc;
 use strongroom_api::{Code, ErrorBody, ErrorDetail, IDEMPOTENCY_KEY, REQUEST_ID, json};
 use strongroom_crypto::hash::sha256;
 use strongroom_engine::policy::Principal;
@@ -46,7 +47,8 @@ pub(crate) async fn no_operation(shell: &Shell, row: usize, request: HttpRequest
     let peer = peer_of(&parts);
     let request_id = peer.next_request_id();
     let is_asked = parts.uri.path().starts_with("/api/") || parts.headers.contains_key(hyper::header::AUTHORIZATION);
-    let refused = if is_asked { refuse_known(shell, &peer, request_id, &parts.headers, refused).await } else { refused };
+    let refused =
+        if is_asked { refuse_known(shell, &peer, request_id, &parts.headers, refused).await } else { refused };
     shell.metrics.count(row, Some(refused.code));
     reply(Err(refused), request_id)
 }
@@ -72,7 +74,8 @@ async fn carry_out<R: Route>(
     let parsed = async {
         let mut body = body::read(headers, body, &shell.limits).await?;
         let retry = if R::OPERATION.changes { retry_key(headers, &body)? } else { None };
-        let request: R = json::read(&mut body).map_err(|malformed| Refused::new(Code::Malformed, malformed.to_string()))?;
+        let request: R =
+            json::read(&mut body).map_err(|malformed| Refused::new(Code::Malformed, malformed.to_string()))?;
         Ok((request, retry))
     };
     let (request, retry) = match parsed.await {

@@ -45,7 +45,8 @@ impl Metrics {
                 continue;
             }
             let operation = OPERATIONS.get(place / COLUMNS).map_or(UNKNOWN, |operation| operation.word);
-            let outcome = (place % COLUMNS).checked_sub(1).and_then(|code| Code::ALL.get(code)).map_or("ok", |code| code.word());
+            let outcome =
+                (place % COLUMNS).checked_sub(1).and_then(|code| Code::ALL.get(code)).map_or("ok", |code| code.word());
             writeln!(out, "strongroom_requests_total{{operation=\"{operation}\",outcome=\"{outcome}\"}} {count}")?;
         }
         Ok(())

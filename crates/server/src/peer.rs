@@ -106,8 +106,9 @@ mod tests {
     #[test]
     fn request_ids_are_unique() {
         let (first, second) = (Peer::local(0), Peer::local(0));
-        let ids: HashSet<_> =
-            (0..10_000).flat_map(|_| [first.next_request_id().to_string(), second.next_request_id().to_string()]).collect();
+        let ids: HashSet<_> = (0..10_000)
+            .flat_map(|_| [first.next_request_id().to_string(), second.next_request_id().to_string()])
+            .collect();
         assert_eq!(ids.len(), 20_000);
     }
 

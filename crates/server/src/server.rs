@@ -10,7 +10,6 @@ use strongroom_keeper::Keeper;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{self, JoinSet};
-use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::connection::Conversation;
@@ -87,8 +86,8 @@ impl Server {
             Some(address) => Some(open_tcp(&settings, address).await?),
             None => None,
         };
-        let local = listen::on_socket(&settings.data)
-            .map_err(|source| StartError::Socket { path: socket.clone(), source })?;
+        let local =
+            listen::on_socket(&settings.data).map_err(|source| StartError::Socket { path: socket.clone(), source })?;
         let addresses = Addresses {
             socket,
             tcp: tcp.as_ref().map(|(_, address, _)| *address),
@@ -122,9 +121,6 @@ impl Server {
         let _ = self.notify(notify::STOPPING);
         self.stop.send_replace(true);
         while self.doors.join_next().await.is_some() {}
-        // Requests on HTTP/2 are tasks of their own: each holds a slot until it is answered.
-        let slots = u32::try_from(self.settings.limits.requests).unwrap_or(u32::MAX);
-        let _ = timeout(self.settings.limits.stop_timeout, self.shell.slots.acquire_many(slots)).await;
         // What is left behind is replaced by the next start.
         let _ = listen::clear(&self.settings.data);
         let keeper = self.shell.keeper.clone();

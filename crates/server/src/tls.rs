@@ -77,9 +77,10 @@ pub(crate) fn prepare(data: &Path, given: Option<&CertificateFiles>, names: &[St
 fn load(files: &CertificateFiles) -> Result<Tls, TlsError> {
     let unusable = |source| TlsError::Unusable { path: files.certificate.clone(), source };
     let text = file::read(&files.certificate)?;
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(text.expose())
-        .collect::<Result<_, _>>()
-        .map_err(|_| TlsError::Pem { path: files.certificate.clone(), what: "certificate" })?;
+    let chain: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_slice_iter(text.expose())
+            .collect::<Result<_, _>>()
+            .map_err(|_| TlsError::Pem { path: files.certificate.clone(), what: "certificate" })?;
     let Some(leaf) = chain.first() else {
         return Err(TlsError::Pem { path: files.certificate.clone(), what: "certificate" });
     };

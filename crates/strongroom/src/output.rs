@@ -49,10 +49,12 @@ impl Output {
     /// Exactly these bytes.
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = std::io::stdout().lock();
-        stdout
-            .write_all(bytes)
-            .and_then(|()| stdout.flush())
-            .map_err(|error| Failure::local("writing to standard output", error, "check where it goes"))?;
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            Ok(()) => {}
+            // A reader that has gone away (`| head`) has what it wanted.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) => return Err(Failure::local("writing to standard output", error, "check where it goes")),
+        }
         if stdout.is_terminal() && !bytes.ends_with(b"\n") {
             eprintln!();
         }

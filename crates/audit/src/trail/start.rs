@@ -11,7 +11,7 @@ use crate::checkpoint_key::{CheckpointKey, KeyFile};
 use crate::error::TrailError;
 use crate::segment;
 use crate::settings::TrailSettings;
-use crate::tail::{self, CheckpointState, Inspection, Tail};
+use crate::tail::{self, CheckpointState, Extent, Inspection, Tail};
 use crate::tape::Tape;
 use crate::volume::{Access, Volume, VolumeFile};
 
@@ -23,7 +23,7 @@ pub(crate) fn create(
 ) -> Result<(Trail, [u8; 32]), TrailError> {
     let folder = |attempt| move |source| TrailError::Folder { attempt, source };
     volume.create_folder().map_err(folder("creating"))?;
-    if let Inspection::Present(_) = tail::inspect(&*volume)? {
+    if let Inspection::Present(_) = tail::inspect(&*volume, Extent::SinceCheckpoint)? {
         return Err(TrailError::Exists);
     }
     let mut keys = KeyFile::create(&*volume).map_err(key_file("creating"))?;
@@ -60,7 +60,7 @@ pub(crate) fn open(settings: TrailSettings, volume: Box<dyn Volume>, now: Timest
     if let Some(keys) = &keys {
         claim(keys)?;
     }
-    let Inspection::Present(tail) = tail::inspect(&*volume)? else {
+    let Inspection::Present(tail) = tail::inspect(&*volume, Extent::SinceCheckpoint)? else {
         return Err(TrailError::Missing);
     };
     let number = ready(tail.checkpoint)?;

@@ -31,11 +31,7 @@ pub fn parse(bytes: &[u8]) -> Result<Line, LineRefusal> {
     let line = written.into_line()?;
     let mut again = Vec::with_capacity(bytes.len() + 1);
     render(&line, &mut again);
-    if again == bytes {
-        Ok(line)
-    } else {
-        Err(LineRefusal::Form)
-    }
+    if again == bytes { Ok(line) } else { Err(LineRefusal::Form) }
 }
 
 /// The fields as JSON holds them.
@@ -88,10 +84,7 @@ impl Written {
             epoch: self.epoch,
             index: self.index,
             anchor: optional_bytes("anchor", self.anchor)?,
-            checkpoint: self
-                .checkpoint
-                .map(WrittenCheckpoint::into_checkpoint)
-                .transpose()?,
+            checkpoint: self.checkpoint.map(WrittenCheckpoint::into_checkpoint).transpose()?,
             prev: bytes("prev", &self.prev)?,
             mac: optional_bytes("mac", self.mac)?,
         })
@@ -109,14 +102,10 @@ impl WrittenCheckpoint {
 }
 
 fn id(field: &'static str, text: Option<String>) -> Result<Option<Id>, LineRefusal> {
-    text.map(|text| Id::parse(&text).map_err(|_| LineRefusal::Field { field }))
-        .transpose()
+    text.map(|text| Id::parse(&text).map_err(|_| LineRefusal::Field { field })).transpose()
 }
 
-fn optional_bytes<const N: usize>(
-    field: &'static str,
-    text: Option<String>,
-) -> Result<Option<[u8; N]>, LineRefusal> {
+fn optional_bytes<const N: usize>(field: &'static str, text: Option<String>) -> Result<Option<[u8; N]>, LineRefusal> {
     text.map(|text| bytes(field, &text)).transpose()
 }
 

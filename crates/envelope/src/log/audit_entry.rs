@@ -36,10 +36,7 @@ impl AuditEntry {
     /// Array head and ten fields, of which one has sixteen bytes.
     pub(super) const LEAST: usize = 1 + 9 + 17;
 
-    pub(super) fn write<W: Write>(
-        &self,
-        encoder: &mut Encoder<W>,
-    ) -> Result<(), encode::Error<W::Error>> {
+    pub(super) fn write<W: Write>(&self, encoder: &mut Encoder<W>) -> Result<(), encode::Error<W::Error>> {
         let key = self.key.as_ref().map_or(&[][..], |key| &key.0);
         encoder.array(10)?.i64(self.time.0)?;
         encoder.str(&self.principal)?.str(&self.remote)?;

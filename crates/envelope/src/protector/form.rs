@@ -5,17 +5,13 @@ use minicbor::encode::Write;
 use minicbor::{Encoder, encode};
 use strongroom_crypto::password::{Algorithm, CEILING, FLOOR, Parameters};
 
-use super::{
-    LONGEST_TEXT, MOST_PAIRS, ProtectorKind, ProtectorRecord, ProtectorRefusal, WRAPPED_LENGTH,
-};
+use super::{LONGEST_TEXT, MOST_PAIRS, ProtectorKind, ProtectorRecord, ProtectorRefusal, WRAPPED_LENGTH};
 use crate::body::{self, Rest};
 use crate::{Id, RecordKey, Timestamp};
 
 /// Appends the body of a record that [`check`] has passed.
 pub(super) fn encode_into(record: &ProtectorRecord, out: &mut Vec<u8>) {
-    Fields::of(record)
-        .write(&mut Encoder::new(out))
-        .expect("writing to a vector does not fail");
+    Fields::of(record).write(&mut Encoder::new(out)).expect("writing to a vector does not fail");
 }
 
 /// Reads a body out of hostile bytes.
@@ -35,9 +31,7 @@ pub(super) fn decode(key: RecordKey, bytes: &[u8]) -> Result<ProtectorRecord, Pr
 /// Every limit of a record's fields.
 pub(super) fn check(key: RecordKey, record: &ProtectorRecord) -> Result<(), ProtectorRefusal> {
     if record.protector_id != key.id {
-        return Err(ProtectorRefusal::OtherId {
-            found: record.protector_id,
-        });
+        return Err(ProtectorRefusal::OtherId { found: record.protector_id });
     }
     let texts_fit = record
         .bound_to
@@ -52,12 +46,8 @@ pub(super) fn check(key: RecordKey, record: &ProtectorRecord) -> Result<(), Prot
         return Err(ProtectorRefusal::Salt { length });
     }
     match (record.kind, &record.parameters) {
-        (ProtectorKind::Password, Some(parameters)) => {
-            parameters.check().map_err(ProtectorRefusal::Parameters)
-        }
-        (ProtectorKind::Password, None) | (_, Some(_)) => {
-            Err(ProtectorRefusal::ParametersMisplaced)
-        }
+        (ProtectorKind::Password, Some(parameters)) => parameters.check().map_err(ProtectorRefusal::Parameters),
+        (ProtectorKind::Password, None) | (_, Some(_)) => Err(ProtectorRefusal::ParametersMisplaced),
         (_, None) => Ok(()),
     }
 }
@@ -84,11 +74,7 @@ impl<'a> Fields<'a> {
             store_id: record.store_id,
             protector_id: record.protector_id,
             kind: record.kind.name(),
-            bound_to: record
-                .bound_to
-                .iter()
-                .map(|(name, text)| (name.as_str(), text.as_str()))
-                .collect(),
+            bound_to: record.bound_to.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect(),
             created_at: record.created_at,
             salt: &record.salt,
             derivation: record.parameters.map(Derivation::of),
@@ -98,19 +84,12 @@ impl<'a> Fields<'a> {
 
     fn into_record(self) -> Result<ProtectorRecord, ProtectorRefusal> {
         let kind = ProtectorKind::from_name(self.kind).ok_or_else(|| unknown_kind(self.kind))?;
-        let wrapped: [u8; WRAPPED_LENGTH] = self
-            .wrapped
-            .try_into()
-            .map_err(|_| ProtectorRefusal::Body)?;
+        let wrapped: [u8; WRAPPED_LENGTH] = self.wrapped.try_into().map_err(|_| ProtectorRefusal::Body)?;
         Ok(ProtectorRecord {
             store_id: self.store_id,
             protector_id: self.protector_id,
             kind,
-            bound_to: self
-                .bound_to
-                .into_iter()
-                .map(|(name, text)| (name.to_owned(), text.to_owned()))
-                .collect(),
+            bound_to: self.bound_to.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),
             created_at: self.created_at,
             salt: self.salt.to_vec(),
             parameters: self.derivation.map(Derivation::parameters).transpose()?,
@@ -166,38 +145,21 @@ impl<'a> Fields<'a> {
         };
         body::expect_key(decoder, 8)?;
         let wrapped = decoder.bytes()?;
-        Ok(Self {
-            store_id,
-            protector_id,
-            kind,
-            bound_to,
-            created_at,
-            salt,
-            derivation,
-            wrapped,
-        })
+        Ok(Self { store_id, protector_id, kind, bound_to, created_at, salt, derivation, wrapped })
     }
 }
 
 impl Derivation {
     fn of(parameters: Parameters) -> Self {
         match parameters.algorithm {
-            Algorithm::Argon2id {
-                memory_kib,
-                passes,
-                lanes,
-            } => Self(ARGON2ID, [memory_kib, passes, lanes]),
+            Algorithm::Argon2id { memory_kib, passes, lanes } => Self(ARGON2ID, [memory_kib, passes, lanes]),
             Algorithm::Pbkdf2HmacSha256 { iterations } => Self(PBKDF2, [iterations, 0, 0]),
         }
     }
 
     fn parameters(self) -> Result<Parameters, ProtectorRefusal> {
         let algorithm = match self {
-            Self(ARGON2ID, [memory_kib, passes, lanes]) => Algorithm::Argon2id {
-                memory_kib,
-                passes,
-                lanes,
-            },
+            Self(ARGON2ID, [memory_kib, passes, lanes]) => Algorithm::Argon2id { memory_kib, passes, lanes },
             Self(PBKDF2, [iterations, 0, 0]) => Algorithm::Pbkdf2HmacSha256 { iterations },
             Self(PBKDF2, _) => return Err(ProtectorRefusal::Body),
             Self(found, _) => return Err(ProtectorRefusal::Algorithm { found }),
@@ -207,24 +169,14 @@ impl Derivation {
 
     fn read(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         body::array_of(decoder, 4)?;
-        Ok(Self(
-            decoder.u8()?,
-            [decoder.u32()?, decoder.u32()?, decoder.u32()?],
-        ))
+        Ok(Self(decoder.u8()?, [decoder.u32()?, decoder.u32()?, decoder.u32()?]))
     }
 }
 
 /// Names the kind, unless it is not even a name.
 fn unknown_kind(kind: &str) -> ProtectorRefusal {
-    let is_name =
-        (1..=LONGEST_KIND).contains(&kind.len()) && kind.bytes().all(|b| b.is_ascii_graphic());
-    if is_name {
-        ProtectorRefusal::UnknownKind {
-            kind: kind.to_owned(),
-        }
-    } else {
-        ProtectorRefusal::Body
-    }
+    let is_name = (1..=LONGEST_KIND).contains(&kind.len()) && kind.bytes().all(|b| b.is_ascii_graphic());
+    if is_name { ProtectorRefusal::UnknownKind { kind: kind.to_owned() } } else { ProtectorRefusal::Body }
 }
 
 const VERSION: u32 = 1;

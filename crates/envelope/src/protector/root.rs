@@ -30,14 +30,8 @@ pub fn wrap_root(
     root: &RootKey,
 ) -> [u8; WRAPPED_LENGTH] {
     let mut wrapped = Vec::with_capacity(WRAPPED_LENGTH);
-    SealingKey::new(wrapping.expose()).seal_append(
-        &place(&store_id, &protector_id, kind),
-        root.expose(),
-        &mut wrapped,
-    );
-    wrapped
-        .try_into()
-        .expect("a sealed key of 32 bytes has 104 bytes")
+    SealingKey::new(wrapping.expose()).seal_append(&place(&store_id, &protector_id, kind), root.expose(), &mut wrapped);
+    wrapped.try_into().expect("a sealed key of 32 bytes has 104 bytes")
 }
 
 /// The candidate that a wrapping key yields; it is the root key only when its [`root_id`] is the one expected.
@@ -52,11 +46,7 @@ pub fn unwrap_root(
     wrapped: &[u8; WRAPPED_LENGTH],
 ) -> Result<RootKey, OpenError> {
     let mut candidate = SecretBytes::with_capacity(WRAPPED_LENGTH);
-    SealingKey::new(wrapping.expose()).open_append(
-        &place(&store_id, &protector_id, kind),
-        wrapped,
-        &mut candidate,
-    )?;
+    SealingKey::new(wrapping.expose()).open_append(&place(&store_id, &protector_id, kind), wrapped, &mut candidate)?;
     RootKey::from_slice(candidate.expose()).map_err(|_| OpenError)
 }
 
@@ -73,11 +63,5 @@ fn place<'a>(store_id: &'a Id, protector_id: &'a Id, kind: ProtectorKind) -> [&'
         ProtectorKind::Machine => (&[7], "machine"),
         ProtectorKind::Password => (&[8], "password"),
     };
-    [
-        labels::PROTECTOR_WRAP.as_bytes(),
-        &store_id.0,
-        &protector_id.0,
-        length,
-        name.as_bytes(),
-    ]
+    [labels::PROTECTOR_WRAP.as_bytes(), &store_id.0, &protector_id.0, length, name.as_bytes()]
 }

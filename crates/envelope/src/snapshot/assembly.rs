@@ -80,14 +80,9 @@ impl Assembly {
     pub fn add(&mut self, page: &Page) -> Result<(), AssemblyRefusal> {
         let number = page.page;
         if number != self.next_page {
-            return Err(AssemblyRefusal::Order {
-                expected: self.next_page,
-                found: number,
-            });
+            return Err(AssemblyRefusal::Order { expected: self.next_page, found: number });
         }
-        let agrees = page.head == self.head
-            && page.pages == self.pages
-            && page.record_count == self.record_count;
+        let agrees = page.head == self.head && page.pages == self.pages && page.record_count == self.record_count;
         if !agrees {
             return Err(AssemblyRefusal::Disagreement { page: number });
         }
@@ -108,16 +103,10 @@ impl Assembly {
     /// When pages or entries are missing.
     pub fn finish(self) -> Result<SnapshotHead, AssemblyRefusal> {
         if self.next_page != self.pages {
-            return Err(AssemblyRefusal::Incomplete {
-                expected: self.pages,
-                found: self.next_page,
-            });
+            return Err(AssemblyRefusal::Incomplete { expected: self.pages, found: self.next_page });
         }
         if self.entries != self.record_count {
-            return Err(AssemblyRefusal::Count {
-                expected: self.record_count,
-                found: self.entries,
-            });
+            return Err(AssemblyRefusal::Count { expected: self.record_count, found: self.entries });
         }
         Ok(self.head)
     }

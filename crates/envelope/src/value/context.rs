@@ -16,19 +16,13 @@ pub enum ContextRefusal {
         count: usize,
     },
     /// A name is empty or too long.
-    #[error(
-        "the name of a context pair has 1 to {} bytes, found {length}",
-        Context::LONGEST
-    )]
+    #[error("the name of a context pair has 1 to {} bytes, found {length}", Context::LONGEST)]
     Name {
         /// How long it was.
         length: usize,
     },
     /// A text is too long.
-    #[error(
-        "the text of {name:?} has at most {} bytes, found {length}",
-        Context::LONGEST
-    )]
+    #[error("the text of {name:?} has at most {} bytes, found {length}", Context::LONGEST)]
     Text {
         /// The name it stands under.
         name: String,
@@ -68,10 +62,7 @@ impl Context {
         T: AsRef<str>,
     {
         let pairs: Vec<(N, T)> = pairs.into_iter().take(Self::MOST_PAIRS + 1).collect();
-        let mut pairs: Vec<(&str, &str)> = pairs
-            .iter()
-            .map(|(name, text)| (name.as_ref(), text.as_ref()))
-            .collect();
+        let mut pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, text)| (name.as_ref(), text.as_ref())).collect();
         pairs.sort_unstable();
         check(&pairs)?;
         Ok(Self::written(&pairs))
@@ -85,11 +76,7 @@ impl Context {
         let pairs = read(bytes)?;
         check(&pairs)?;
         let context = Self::written(&pairs);
-        if context.bytes == bytes {
-            Ok(context)
-        } else {
-            Err(ContextRefusal::Malformed)
-        }
+        if context.bytes == bytes { Ok(context) } else { Err(ContextRefusal::Malformed) }
     }
 
     /// `0x01 ‖ count u32 ‖ count × (length u32 ‖ name ‖ length u32 ‖ text)`.
@@ -105,10 +92,7 @@ impl Context {
     }
 
     fn written(pairs: &[(&str, &str)]) -> Self {
-        let length: usize = pairs
-            .iter()
-            .map(|(name, text)| 8 + name.len() + text.len())
-            .sum();
+        let length: usize = pairs.iter().map(|(name, text)| 8 + name.len() + text.len()).sum();
         let mut bytes = Vec::with_capacity(5 + length);
         bytes.push(WITH_CONTEXT);
         append_length(pairs.len(), &mut bytes);
@@ -131,10 +115,7 @@ fn check(pairs: &[(&str, &str)]) -> Result<(), ContextRefusal> {
             return Err(ContextRefusal::Name { length: name.len() });
         }
         if text.len() > Context::LONGEST {
-            return Err(ContextRefusal::Text {
-                name: (*name).to_owned(),
-                length: text.len(),
-            });
+            return Err(ContextRefusal::Text { name: (*name).to_owned(), length: text.len() });
         }
     }
     for pair in pairs.windows(2) {
@@ -142,9 +123,7 @@ fn check(pairs: &[(&str, &str)]) -> Result<(), ContextRefusal> {
             continue;
         };
         if name == next {
-            return Err(ContextRefusal::Twice {
-                name: (*name).to_owned(),
-            });
+            return Err(ContextRefusal::Twice { name: (*name).to_owned() });
         }
         if name > next {
             return Err(ContextRefusal::Malformed);
@@ -171,17 +150,13 @@ fn read(bytes: &[u8]) -> Result<Vec<(&str, &str)>, ContextRefusal> {
 
 fn take_text<'a>(rest: &mut &'a [u8]) -> Result<&'a str, ContextRefusal> {
     let length = take_length(rest)?;
-    let (text, after) = rest
-        .split_at_checked(length)
-        .ok_or(ContextRefusal::Malformed)?;
+    let (text, after) = rest.split_at_checked(length).ok_or(ContextRefusal::Malformed)?;
     *rest = after;
     core::str::from_utf8(text).map_err(|_| ContextRefusal::Malformed)
 }
 
 fn take_length(rest: &mut &[u8]) -> Result<usize, ContextRefusal> {
-    let (length, after) = rest
-        .split_first_chunk::<4>()
-        .ok_or(ContextRefusal::Malformed)?;
+    let (length, after) = rest.split_first_chunk::<4>().ok_or(ContextRefusal::Malformed)?;
     *rest = after;
     usize::try_from(u32::from_be_bytes(*length)).map_err(|_| ContextRefusal::Malformed)
 }

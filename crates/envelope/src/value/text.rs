@@ -29,9 +29,7 @@ pub fn to_text(sealed: &[u8]) -> String {
 /// For every other text; each sealed value has one text.
 pub fn from_text(text: &str) -> Result<Vec<u8>, TextRefusal> {
     let encoded = text.strip_prefix(PREFIX).ok_or(TextRefusal::Prefix)?;
-    URL_SAFE_NO_PAD
-        .decode(encoded)
-        .map_err(|_| TextRefusal::Encoding)
+    URL_SAFE_NO_PAD.decode(encoded).map_err(|_| TextRefusal::Encoding)
 }
 
 const PREFIX: &str = "sr1.";

@@ -9,21 +9,19 @@ use crate::vector::{Vector, check_all, named};
 
 #[test]
 fn vectors() {
-    check_all("anchor", 11, |vector| {
-        match anchor::parse(&vector.bytes("slot")) {
-            Ok(slot) => {
-                assert_eq!(slot, expected(vector));
-                assert_eq!(anchor::encode(&slot)[..], vector.bytes("slot"));
-                check_derived(vector, &slot);
-                "ok".into()
-            }
-            Err(SlotRefusal::Length { .. }) => "length".into(),
-            Err(SlotRefusal::Empty) => "empty".into(),
-            Err(SlotRefusal::Magic) => "magic".into(),
-            Err(SlotRefusal::Checksum) => "checksum".into(),
-            Err(SlotRefusal::Format { .. }) => "format".into(),
-            Err(SlotRefusal::Reserved) => "reserved".into(),
+    check_all("anchor", 11, |vector| match anchor::parse(&vector.bytes("slot")) {
+        Ok(slot) => {
+            assert_eq!(slot, expected(vector));
+            assert_eq!(anchor::encode(&slot)[..], vector.bytes("slot"));
+            check_derived(vector, &slot);
+            "ok".into()
         }
+        Err(SlotRefusal::Length { .. }) => "length".into(),
+        Err(SlotRefusal::Empty) => "empty".into(),
+        Err(SlotRefusal::Magic) => "magic".into(),
+        Err(SlotRefusal::Checksum) => "checksum".into(),
+        Err(SlotRefusal::Format { .. }) => "format".into(),
+        Err(SlotRefusal::Reserved) => "reserved".into(),
     });
 }
 
@@ -77,10 +75,7 @@ fn every_part_of_a_position_counts() {
     for change in changes {
         let mut other = position;
         change(&mut other);
-        assert_ne!(
-            anchor::authenticator(&key, &other),
-            anchor::authenticator(&key, &position)
-        );
+        assert_ne!(anchor::authenticator(&key, &other), anchor::authenticator(&key, &position));
     }
 }
 
@@ -104,10 +99,7 @@ fn a_file_has_two_slots_that_stand_alone() {
     let mut file = vec![0; FILE_LENGTH];
     assert_eq!(anchor::parse_file(&file), [Err(SlotRefusal::Empty); 2]);
     file[4096..4096 + slot.len()].copy_from_slice(&slot);
-    assert_eq!(
-        anchor::parse_file(&file),
-        [Err(SlotRefusal::Empty), Ok(expected(&vector))]
-    );
+    assert_eq!(anchor::parse_file(&file), [Err(SlotRefusal::Empty), Ok(expected(&vector))]);
     file[..other.len()].copy_from_slice(&other);
     let [first, second] = anchor::parse_file(&file);
     assert!(first.unwrap().counter > second.unwrap().counter);

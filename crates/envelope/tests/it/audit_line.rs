@@ -70,9 +70,7 @@ fn expected(fields: &Vector) -> Line {
             Checkpoint {
                 number: checkpoint.u64("number"),
                 next_key: digits(&checkpoint, "next_key"),
-                signature: checkpoint
-                    .has("signature")
-                    .then(|| digits(&checkpoint, "signature")),
+                signature: checkpoint.has("signature").then(|| digits(&checkpoint, "signature")),
             }
         }),
         prev: digits(fields, "prev"),
@@ -86,18 +84,10 @@ fn digits<const N: usize>(fields: &Vector, name: &str) -> [u8; N] {
 
 #[test]
 fn every_byte_of_a_line_has_one_meaning() {
-    for name in [
-        "audit_line/change",
-        "audit_line/checkpoint",
-        "audit_line/escapes",
-    ] {
+    for name in ["audit_line/change", "audit_line/checkpoint", "audit_line/escapes"] {
         let whole = named(name).text("line").as_bytes().to_vec();
         for at in 0..whole.len() {
-            for byte in TELLING
-                .iter()
-                .copied()
-                .chain([whole[at] ^ 1, whole[at] ^ 0x20])
-            {
+            for byte in TELLING.iter().copied().chain([whole[at] ^ 1, whole[at] ^ 0x20]) {
                 let mut changed = whole.clone();
                 changed[at] = byte;
                 if let Ok(line) = parse(&changed) {
@@ -143,10 +133,7 @@ fn no_text_leaves_its_field() {
             ..Line::default()
         };
         let rendered = rendered(&line);
-        assert!(
-            rendered.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
-            "{rendered}"
-        );
+        assert!(rendered.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{rendered}");
         assert_eq!(parse(rendered.as_bytes()), Ok(line), "{text:?}");
     }
 }
@@ -172,11 +159,7 @@ fn entries_come_back_from_their_lines() {
         ..AuditEntry::default()
     };
     for entry in [full, bare] {
-        let line = Line {
-            seq: 9,
-            node: "n".into(),
-            ..Line::of_entry(&entry, 42, 7)
-        };
+        let line = Line { seq: 9, node: "n".into(), ..Line::of_entry(&entry, 42, 7) };
         assert_eq!((line.epoch, line.index), (Some(42), Some(7)));
         let read = parse(rendered(&line).as_bytes()).unwrap();
         assert_eq!(read.to_entry(), entry);

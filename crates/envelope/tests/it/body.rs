@@ -43,16 +43,14 @@ fn sample(deleted_at: Option<Timestamp>) -> Sample {
         name: "ftp/\u{fc}".into(),
         created_at: Timestamp(1_000_000),
         deleted_at,
-        versions: vec![SampleVersion {
-            version: 300,
-            digest: [1, 2, 3, 4],
-        }],
+        versions: vec![SampleVersion { version: 300, digest: [1, 2, 3, 4] }],
         id: Id([0xab; 16]),
     }
 }
 
 /// Written by hand from RFC 8949: map, keys in rising order, shortest forms.
-const WITHOUT: &str = "a5 00 01 01 66 6674702fc3bc 02 1a000f4240 07 81 82 19012c 44 01020304 1818 50 abababababababababababababababab";
+const WITHOUT: &str =
+    "a5 00 01 01 66 6674702fc3bc 02 1a000f4240 07 81 82 19012c 44 01020304 1818 50 abababababababababababababababab";
 const WITH: &str = "a6 00 01 01 66 6674702fc3bc 02 1a000f4240 06 3903e7 07 81 82 19012c 44 01020304 1818 50 abababababababababababababababab";
 
 fn read(text: &str) -> Result<Sample, BodyError> {
@@ -73,81 +71,35 @@ fn every_other_form_is_malformed() {
     let refused = [
         ("no bytes", ""),
         ("trailing byte", &format!("{WITHOUT} 00")),
-        (
-            "a map of indefinite length",
-            &format!("bf {} ff", &WITHOUT[3..]),
-        ),
+        ("a map of indefinite length", &format!("bf {} ff", &WITHOUT[3..])),
         ("version 0", &WITHOUT.replacen("00 01", "00 00", 1)),
-        (
-            "version in two bytes",
-            &WITHOUT.replacen("00 01", "00 1801", 1),
-        ),
-        (
-            "key in two bytes",
-            &WITHOUT.replacen("00 01 01", "00 01 1801", 1),
-        ),
+        ("version in two bytes", &WITHOUT.replacen("00 01", "00 1801", 1)),
+        ("key in two bytes", &WITHOUT.replacen("00 01 01", "00 01 1801", 1)),
         ("version last", &format!("a5 {} 00 01", &WITHOUT[9..])),
         ("no version", &format!("a4 {}", &WITHOUT[9..])),
         ("unknown field", &format!("a6 {} 1819 00", &WITHOUT[3..])),
-        (
-            "unknown field of any depth",
-            &format!("a6 {} 1819 8181818100", &WITHOUT[3..]),
-        ),
-        (
-            "null for absent",
-            &WITHOUT.replace("a5", "a6").replace("07 81", "06 f6 07 81"),
-        ),
-        (
-            "field twice",
-            &format!(
-                "a6 {} 1818 50 abababababababababababababababab",
-                &WITHOUT[3..]
-            ),
-        ),
-        (
-            "text of indefinite length",
-            &WITHOUT.replace("66 6674702fc3bc", "7f 66 6674702fc3bc ff"),
-        ),
+        ("unknown field of any depth", &format!("a6 {} 1819 8181818100", &WITHOUT[3..])),
+        ("null for absent", &WITHOUT.replace("a5", "a6").replace("07 81", "06 f6 07 81")),
+        ("field twice", &format!("a6 {} 1818 50 abababababababababababababababab", &WITHOUT[3..])),
+        ("text of indefinite length", &WITHOUT.replace("66 6674702fc3bc", "7f 66 6674702fc3bc ff")),
         ("not UTF-8", &WITHOUT.replace("c3bc", "c328")),
-        (
-            "number in nine bytes",
-            &WITHOUT.replace("1a000f4240", "1b00000000000f4240"),
-        ),
+        ("number in nine bytes", &WITHOUT.replace("1a000f4240", "1b00000000000f4240")),
         ("a float", &WITHOUT.replace("1a000f4240", "fa49742400")),
         ("a tag", &WITHOUT.replace("1a000f4240", "c1 1a000f4240")),
-        (
-            "array of indefinite length",
-            &WITHOUT.replace("81 82", "9f 82").replace("1818", "ff 1818"),
-        ),
-        (
-            "one item too few",
-            &WITHOUT.replace("82 19012c 44 01020304", "81 19012c"),
-        ),
-        (
-            "one item too many",
-            &WITHOUT.replace("82 19012c 44 01020304", "83 19012c 44 01020304 00"),
-        ),
+        ("array of indefinite length", &WITHOUT.replace("81 82", "9f 82").replace("1818", "ff 1818")),
+        ("one item too few", &WITHOUT.replace("82 19012c 44 01020304", "81 19012c")),
+        ("one item too many", &WITHOUT.replace("82 19012c 44 01020304", "83 19012c 44 01020304 00")),
         ("short digest", &WITHOUT.replace("44 01020304", "43 010203")),
         ("short id", &WITHOUT.replace("50 ab", "4f ")),
-        (
-            "absurd array",
-            &WITHOUT.replace("81 82", "9bffffffffffffffff 82"),
-        ),
-        (
-            "absurd text",
-            &WITHOUT.replace("66 6674", "7bffffffffffffffff 6674"),
-        ),
+        ("absurd array", &WITHOUT.replace("81 82", "9bffffffffffffffff 82")),
+        ("absurd text", &WITHOUT.replace("66 6674", "7bffffffffffffffff 6674")),
     ];
     for (name, text) in refused {
         assert_eq!(read(text), Err(BodyError::Malformed), "{name}: {text}");
     }
     let whole = unhex(&WITHOUT.replace(' ', ""));
     for length in 0..whole.len() {
-        assert_eq!(
-            body::decode_strict::<Sample>(&whole[..length]),
-            Err(BodyError::Malformed),
-            "{length} bytes"
-        );
+        assert_eq!(body::decode_strict::<Sample>(&whole[..length]), Err(BodyError::Malformed), "{length} bytes");
     }
 }
 
@@ -167,24 +119,14 @@ fn every_byte_has_one_meaning() {
 
 #[test]
 fn newer_versions_are_named_whatever_they_hold() {
-    let newer = [
-        ("a1 00 02", 2),
-        ("a2 00 1903e8 01 f6", 1000),
-        ("a1 00 1bffffffffffffffff", u64::MAX),
-        ("a2 00 02 01", 2),
-    ];
+    let newer =
+        [("a1 00 02", 2), ("a2 00 1903e8 01 f6", 1000), ("a1 00 1bffffffffffffffff", u64::MAX), ("a2 00 02 01", 2)];
     for (text, version) in newer {
         assert_eq!(read(text), Err(BodyError::Newer { version }), "{text}");
     }
     assert_eq!(body::version(&unhex("a10007")), Ok(7));
-    for text in [
-        "", "a0", "a1", "a100", "a10107", "a10020", "820007", "f6", "bfff",
-    ] {
-        assert_eq!(
-            body::version(&unhex(text)),
-            Err(BodyError::Malformed),
-            "{text}"
-        );
+    for text in ["", "a0", "a1", "a100", "a10107", "a10020", "820007", "f6", "bfff"] {
+        assert_eq!(body::version(&unhex(text)), Err(BodyError::Malformed), "{text}");
     }
 }
 
@@ -201,10 +143,7 @@ fn an_authentic_record_with_a_bad_body_says_so() {
         assert!(scratch.is_empty());
         opened.map(|(_, body)| body)
     };
-    assert_eq!(
-        open(&unhex("a10002")),
-        Err(OpenBodyError::Body(BodyError::Newer { version: 2 }))
-    );
+    assert_eq!(open(&unhex("a10002")), Err(OpenBodyError::Body(BodyError::Newer { version: 2 })));
     assert_eq!(open(b""), Err(OpenBodyError::Body(BodyError::Malformed)));
     let good = sample(None);
     assert_eq!(open(&body::encode(&good)), Ok(good.clone()));

@@ -70,9 +70,7 @@ fn every_target_has_a_wrapper_and_is_replayed() {
     let of = |folder: &str| -> BTreeSet<String> {
         let path = workspace().join("fuzz").join(folder);
         let files = fs::read_dir(path).unwrap().map(|file| file.unwrap().path());
-        files
-            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-            .collect()
+        files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
     };
     let replayed: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(of("targets"), replayed);
@@ -82,10 +80,7 @@ fn every_target_has_a_wrapper_and_is_replayed() {
 
 fn seeds(name: &str) -> Vec<Vec<u8>> {
     let folder = workspace().join("fuzz/corpus").join(name);
-    let mut paths: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .collect();
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     paths.sort();
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
@@ -106,12 +101,7 @@ fn mutated(seed: &[u8], seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
                 data.truncate(at);
                 data.extend_from_slice(&other[random.below(other.len())..]);
             }
-            5 => data
-                .splice(
-                    at..at,
-                    ABSURD[random.below(ABSURD.len() - 1)].iter().copied(),
-                )
-                .for_each(drop),
+            5 => data.splice(at..at, ABSURD[random.below(ABSURD.len() - 1)].iter().copied()).for_each(drop),
             _ => data.insert(at, INTERESTING[random.below(INTERESTING.len() - 1)]),
         }
     }

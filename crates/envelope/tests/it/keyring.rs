@@ -46,14 +46,8 @@ fn check_content(vector: &Vector, keyring: &Keyring) {
         assert_eq!(entry.key.expose()[..], expected.bytes("key"));
         assert_eq!(entry.created_at.0, expected.i64("created_at"));
     }
-    assert_eq!(
-        keyring.active_store_key().id,
-        stores.last().unwrap().u32("id")
-    );
-    assert_eq!(
-        keyring.active_wrap_key().version,
-        wraps.last().unwrap().u32("version")
-    );
+    assert_eq!(keyring.active_store_key().id, stores.last().unwrap().u32("id"));
+    assert_eq!(keyring.active_wrap_key().version, wraps.last().unwrap().u32("version"));
 }
 
 #[test]
@@ -95,18 +89,9 @@ fn a_generated_keyring_opens_again() {
     let mut sealed = Vec::new();
     let tag = keyring.seal(&root, Generation::new(3, 1), &mut sealed);
     let (mut opened, header) = Keyring::open(&root, &sealed).unwrap();
-    assert_eq!(
-        (header.tag, header.generation),
-        (tag, Generation::new(3, 1))
-    );
+    assert_eq!((header.tag, header.generation), (tag, Generation::new(3, 1)));
     assert_eq!(record::parse(RecordKey::KEYRING, &sealed), Ok(header));
-    assert!(
-        opened
-            .store_key(first)
-            .unwrap()
-            .key
-            .same_as(&keyring.store_key(first).unwrap().key)
-    );
+    assert!(opened.store_key(first).unwrap().key.same_as(&keyring.store_key(first).unwrap().key));
     assert!(opened.encoded().same_as(&keyring.encoded()));
 
     assert!(!opened.remove_store_key(second), "the active one stays");
@@ -128,10 +113,7 @@ fn an_id_that_is_there_is_avoided_by_drawing_again() {
     let first = keyring.active_store_key().id;
     let second = keyring.add_store_key(&mut fill, Timestamp(0));
     assert_ne!(first, second);
-    assert_eq!(
-        draws, 5,
-        "store key, wrap key, two draws thrown away, one kept"
-    );
+    assert_eq!(draws, 5, "store key, wrap key, two draws thrown away, one kept");
 }
 
 #[test]
@@ -143,10 +125,7 @@ fn nothing_of_a_keyring_is_printed() {
         let places = keys.matches(leak).count();
         assert!(!keys.contains("[167, 167") || places == 0, "{printed}");
     }
-    assert!(
-        printed.contains("StoreKey(…)") && printed.contains("WrapKey(…)"),
-        "{printed}"
-    );
+    assert!(printed.contains("StoreKey(…)") && printed.contains("WrapKey(…)"), "{printed}");
 }
 
 #[test]

@@ -17,12 +17,7 @@ fn vectors() {
     check_all("log", 28, |vector| {
         let sealed = vector.bytes("sealed");
         let mut scratch = SecretBytes::new();
-        match LogRecord::open(
-            &vector.sealing(),
-            vector.u64("epoch"),
-            &sealed,
-            &mut scratch,
-        ) {
+        match LogRecord::open(&vector.sealing(), vector.u64("epoch"), &sealed, &mut scratch) {
             Ok((log, header)) => {
                 assert_eq!(log, expected(&vector.object("fields")));
                 assert_eq!(body::encode(&log), vector.bytes("body"));
@@ -117,19 +112,7 @@ fn every_byte_of_a_sealed_log_record_matters() {
 fn every_byte_of_a_body_has_one_meaning() {
     let bytes = named("log/batch").bytes("body");
     for at in 0..bytes.len() {
-        for value in [
-            0,
-            1,
-            0x18,
-            0x40,
-            0x5f,
-            0x7f,
-            0x9f,
-            0xbf,
-            0xf6,
-            0xff,
-            bytes[at] ^ 1,
-        ] {
+        for value in [0, 1, 0x18, 0x40, 0x5f, 0x7f, 0x9f, 0xbf, 0xf6, 0xff, bytes[at] ^ 1] {
             let mut changed = bytes.clone();
             changed[at] = value;
             if let Ok(log) = body::decode_strict::<LogRecord>(&changed) {
@@ -176,10 +159,7 @@ fn full_batch() -> LogRecord {
                 ..AuditEntry::default()
             })
             .collect(),
-        audit_position: AuditPosition {
-            seq: 1,
-            head: [5; 32],
-        },
+        audit_position: AuditPosition { seq: 1, head: [5; 32] },
         record_count: 100_000,
     }
 }
@@ -194,10 +174,7 @@ fn a_full_batch_reads_back() {
     assert_eq!(opened, log);
     assert_eq!((header.tag, header.generation.0), (tag, 5 << 16 | 0xffff));
     assert!(scratch.is_empty());
-    assert!(
-        LogRecord::open(&sealing, 6, &sealed, &mut scratch).is_err(),
-        "at another place"
-    );
+    assert!(LogRecord::open(&sealing, 6, &sealed, &mut scratch).is_err(), "at another place");
 }
 
 #[test]
@@ -217,10 +194,7 @@ fn what_could_not_be_read_is_not_sealed() {
     assert!(!seal(&|log| log.epoch = 6), "changes of another epoch");
     assert!(!seal(&|log| log.changes[3].key = RecordKey::log(5)));
     assert!(!seal(&|log| log.changes[3].key = RecordKey::snapshot(5, 0)));
-    assert!(
-        !seal(&|log| log.changes[3].new = Generation::NONE),
-        "a deletion of nothing"
-    );
+    assert!(!seal(&|log| log.changes[3].new = Generation::NONE), "a deletion of nothing");
     assert!(
         !seal(&|log| {
             log.changes[3].old = Generation::new(4, 0);

@@ -17,11 +17,7 @@ const EXCHANGED: usize = 10_000;
 
 fn python() -> Command {
     let system = "/usr/bin/python3";
-    let mut command = Command::new(if Path::new(system).exists() {
-        system
-    } else {
-        "python3"
-    });
+    let mut command = Command::new(if Path::new(system).exists() { system } else { "python3" });
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }
@@ -45,15 +41,9 @@ fn ask(requests: Vec<Value>) -> Vec<Value> {
         }
     });
     let stdout = BufReader::new(peer.stdout.take().unwrap());
-    let answers = stdout
-        .lines()
-        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-        .collect();
+    let answers = stdout.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
     writer.join().unwrap();
-    assert!(
-        peer.wait().unwrap().success(),
-        "is python3-cryptography installed?"
-    );
+    assert!(peer.wait().unwrap().success(), "is python3-cryptography installed?");
     answers
 }
 
@@ -74,11 +64,7 @@ impl Sample {
         let plaintext_length = usize::from(bytes[0]) * usize::from(bytes[1] & 3);
         let mut plaintext = vec![0; plaintext_length];
         random::fill(&mut plaintext);
-        let kinds = [
-            RecordKind::Key,
-            RecordKind::SecretVersion,
-            RecordKind::Setting,
-        ];
+        let kinds = [RecordKind::Key, RecordKind::SecretVersion, RecordKind::Setting];
         let key = RecordKey::new(kinds[usize::from(bytes[2]) % 3], Id(drawn()));
         let field = u16::from_be_bytes(drawn());
         let version = u32::from_be_bytes(drawn());
@@ -99,11 +85,7 @@ impl Sample {
 
     fn with_place<R>(&self, then: impl FnOnce(&Place<'_>) -> R) -> R {
         match self.in_record {
-            Some((key, field, version)) => then(&Place::Record {
-                key,
-                field,
-                version,
-            }),
+            Some((key, field, version)) => then(&Place::Record { key, field, version }),
             None => then(&Place::Context(&Context::new(self.pairs.clone()).unwrap())),
         }
     }
@@ -191,14 +173,10 @@ fn we_open_the_peers_values() {
         assert_eq!(hex(&sealed), answer["sealed"].as_str().unwrap());
         let sealing = SealingKey::new(&sample.key);
         let mut out = SecretBytes::new();
-        let header = sample
-            .with_place(|place| value::open(&sealing, sample.purpose, place, &sealed, &mut out))
-            .unwrap();
+        let header =
+            sample.with_place(|place| value::open(&sealing, sample.purpose, place, &sealed, &mut out)).unwrap();
         assert_eq!(out.expose(), sample.plaintext);
-        assert_eq!(
-            (header.key_id, header.key_version),
-            (sample.key_id, sample.key_version)
-        );
+        assert_eq!((header.key_id, header.key_version), (sample.key_id, sample.key_version));
     }
 }
 
@@ -208,11 +186,7 @@ fn records_go_both_ways() {
     let places: Vec<(RecordKey, Generation, Vec<u8>)> = (0..1000u64)
         .map(|n| {
             let key = RecordKey::new(RecordKind::Secret, Id(drawn()));
-            (
-                key,
-                Generation::new(n + 1, n as u16),
-                vec![n as u8; n as usize % 300],
-            )
+            (key, Generation::new(n + 1, n as u16), vec![n as u8; n as usize % 300])
         })
         .collect();
     let common = |command: &str, key: &RecordKey| json!({"command": command, "key": hex(&[0x77; 32]), "record_key": hex(&key.to_bytes())});
@@ -249,9 +223,5 @@ fn the_peer_agrees_with_every_vector_and_would_write_the_same() {
         .output()
         .expect("the tests need python3 with the package python3-cryptography");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{printed}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
 }

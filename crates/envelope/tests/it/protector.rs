@@ -35,20 +35,11 @@ fn check_parsed(vector: &Vector, key: RecordKey, parsed: &protector::Parsed) {
     assert_eq!(record.record_key(), key);
     assert!(protector::verify_mac(&mac_key(&root), key, &stored));
     let (again, tag) = protector::encode(record, &mac_key(&root), key, parsed.generation).unwrap();
-    assert_eq!(
-        again, stored,
-        "there is one encoding, and it has no nonce of its own"
-    );
+    assert_eq!(again, stored, "there is one encoding, and it has no nonce of its own");
     assert_eq!(tag, parsed.tag);
     assert_eq!(tag, stored[stored.len() - 32..stored.len() - 16]);
     let wrapping = WrappingKey::from_slice(&vector.bytes("wrapping_key")).unwrap();
-    let candidate = unwrap_root(
-        &wrapping,
-        record.store_id,
-        record.protector_id,
-        record.kind,
-        &record.wrapped,
-    );
+    let candidate = unwrap_root(&wrapping, record.store_id, record.protector_id, record.kind, &record.wrapped);
     assert!(candidate.unwrap().same_as(&root));
 }
 
@@ -67,11 +58,7 @@ fn expected(fields: &Vector) -> ProtectorRecord {
                 .map(|number| u32::try_from(number.0.as_u64().unwrap()).unwrap())
                 .collect();
             let algorithm = match numbers[..] {
-                [1, memory_kib, passes, lanes] => Algorithm::Argon2id {
-                    memory_kib,
-                    passes,
-                    lanes,
-                },
+                [1, memory_kib, passes, lanes] => Algorithm::Argon2id { memory_kib, passes, lanes },
                 [2, iterations, 0, 0] => Algorithm::Pbkdf2HmacSha256 { iterations },
                 _ => panic!("{numbers:?}"),
             };
@@ -136,11 +123,7 @@ fn every_header_byte_has_one_value() {
         for byte in (0..=255u8).filter(|byte| *byte != stored[at]) {
             let mut changed = stored.clone();
             changed[at] = byte;
-            assert_eq!(
-                protector::parse(key, &changed),
-                Err(ProtectorRefusal::Head),
-                "byte {at}"
-            );
+            assert_eq!(protector::parse(key, &changed), Err(ProtectorRefusal::Head), "byte {at}");
         }
     }
 }
@@ -173,18 +156,12 @@ fn what_could_not_be_read_is_not_written() {
     assert!(encode(&|_| ()).is_ok());
     let refused: [(&str, Change<'_>); 8] = [
         ("another id", &|record| record.protector_id = Id::NIL),
-        ("long text", &|record| {
-            record.bound_to[0].1 = "x".repeat(257)
-        }),
+        ("long text", &|record| record.bound_to[0].1 = "x".repeat(257)),
         ("control", &|record| record.bound_to[0].0 = "a\nb".into()),
-        ("seventeen", &|record| {
-            record.bound_to = vec![record.bound_to[0].clone(); 17]
-        }),
+        ("seventeen", &|record| record.bound_to = vec![record.bound_to[0].clone(); 17]),
         ("short salt", &|record| record.salt.truncate(15)),
         ("no cost", &|record| record.parameters = None),
-        ("account with cost", &|record| {
-            record.kind = ProtectorKind::Account
-        }),
+        ("account with cost", &|record| record.kind = ProtectorKind::Account),
         ("beyond 4,096 bytes", &|record| {
             record.bound_to = vec![("n".repeat(256), "t".repeat(256)); 8];
         }),

@@ -17,10 +17,7 @@ fn id() -> impl Strategy<Value = Id> {
 }
 
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof![
-        ".{0,40}",
-        any::<Vec<char>>().prop_map(|c| c.into_iter().take(40).collect())
-    ]
+    prop_oneof![".{0,40}", any::<Vec<char>>().prop_map(|c| c.into_iter().take(40).collect())]
 }
 
 fn moment() -> impl Strategy<Value = Timestamp> {
@@ -28,27 +25,14 @@ fn moment() -> impl Strategy<Value = Timestamp> {
 }
 
 fn record_key() -> impl Strategy<Value = RecordKey> {
-    let kinds: Vec<RecordKind> = RecordKind::ALL
-        .into_iter()
-        .filter(|kind| kind.is_indexed())
-        .collect();
+    let kinds: Vec<RecordKind> = RecordKind::ALL.into_iter().filter(|kind| kind.is_indexed()).collect();
     (proptest::sample::select(kinds), id())
         .prop_map(|(kind, id)| RecordKey::new(kind, if kind.is_single() { Id::NIL } else { id }))
 }
 
 fn commit() -> impl Strategy<Value = LoggedCommit> {
-    (
-        id(),
-        any::<[u8; 16]>(),
-        vec(any::<u8>(), 0..300),
-        any::<bool>(),
-    )
-        .prop_map(|(id, request_digest, reply, keyed)| LoggedCommit {
-            id,
-            request_digest,
-            reply,
-            keyed,
-        })
+    (id(), any::<[u8; 16]>(), vec(any::<u8>(), 0..300), any::<bool>())
+        .prop_map(|(id, request_digest, reply, keyed)| LoggedCommit { id, request_digest, reply, keyed })
 }
 
 fn change(epoch: u64) -> impl Strategy<Value = LoggedChange> {
@@ -56,22 +40,10 @@ fn change(epoch: u64) -> impl Strategy<Value = LoggedChange> {
         Just(Generation::NONE),
         (1..=epoch, 0..0x100u16).prop_map(|(epoch, index)| Generation::new(epoch, index)),
     ];
-    (
-        record_key(),
-        old,
-        0x100..0xfff0u16,
-        any::<[u8; 16]>(),
-        any::<bool>(),
-    )
-        .prop_map(move |(key, old, index, tag, delete)| {
+    (record_key(), old, 0x100..0xfff0u16, any::<[u8; 16]>(), any::<bool>()).prop_map(
+        move |(key, old, index, tag, delete)| {
             if delete && !old.is_none() {
-                LoggedChange {
-                    key,
-                    old,
-                    new: Generation::NONE,
-                    tag: [0; 16],
-                    name_tag: None,
-                }
+                LoggedChange { key, old, new: Generation::NONE, tag: [0; 16], name_tag: None }
             } else {
                 LoggedChange {
                     key,
@@ -81,40 +53,24 @@ fn change(epoch: u64) -> impl Strategy<Value = LoggedChange> {
                     name_tag: index.is_multiple_of(2).then_some([7; 8]),
                 }
             }
-        })
+        },
+    )
 }
 
 fn entry() -> impl Strategy<Value = AuditEntry> {
-    (
-        (moment(), text(), text(), text(), text()),
-        (option::of(id()), any::<u32>(), text(), any::<u64>(), id()),
-    )
-        .prop_map(|((time, principal, remote, operation, target), rest)| {
+    ((moment(), text(), text(), text(), text()), (option::of(id()), any::<u32>(), text(), any::<u64>(), id())).prop_map(
+        |((time, principal, remote, operation, target), rest)| {
             let (key, key_version, outcome, count, request) = rest;
-            AuditEntry {
-                time,
-                principal,
-                remote,
-                operation,
-                target,
-                key,
-                key_version,
-                outcome,
-                count,
-                request,
-            }
-        })
+            AuditEntry { time, principal, remote, operation, target, key, key_version, outcome, count, request }
+        },
+    )
 }
 
 fn log() -> impl Strategy<Value = LogRecord> {
     (1..1u64 << 48).prop_flat_map(|epoch| {
         (
             (id(), moment(), any::<[u8; 32]>(), any::<u64>()),
-            (
-                vec(commit(), 0..6),
-                vec(change(epoch), 0..6),
-                vec(entry(), 0..4),
-            ),
+            (vec(commit(), 0..6), vec(change(epoch), 0..6), vec(entry(), 0..4)),
             (any::<u64>(), any::<[u8; 32]>()),
         )
             .prop_map(move |(head, lists, (seq, audit_head))| LogRecord {
@@ -125,29 +81,24 @@ fn log() -> impl Strategy<Value = LogRecord> {
                 commits: lists.0,
                 changes: lists.1,
                 audit: lists.2,
-                audit_position: AuditPosition {
-                    seq,
-                    head: audit_head,
-                },
+                audit_position: AuditPosition { seq, head: audit_head },
                 record_count: head.3,
             })
     })
 }
 
 fn line() -> impl Strategy<Value = Line> {
-    let checkpoint = (
-        any::<u64>(),
-        any::<[u8; 32]>(),
-        option::of(any::<[u8; 32]>()),
-    )
-        .prop_map(|(number, next_key, half)| Checkpoint {
-            number,
-            next_key,
-            signature: half.map(|half| {
-                let mut signature = [0; 64];
-                signature[32..].copy_from_slice(&half);
-                signature
-            }),
+    let checkpoint =
+        (any::<u64>(), any::<[u8; 32]>(), option::of(any::<[u8; 32]>())).prop_map(|(number, next_key, half)| {
+            Checkpoint {
+                number,
+                next_key,
+                signature: half.map(|half| {
+                    let mut signature = [0; 64];
+                    signature[32..].copy_from_slice(&half);
+                    signature
+                }),
+            }
         });
     (
         (entry(), 0..253_402_300_800_000i64, any::<u64>(), text()),
@@ -155,22 +106,10 @@ fn line() -> impl Strategy<Value = Line> {
         (option::of(any::<[u8; 32]>()), option::of(checkpoint)),
         (any::<[u8; 32]>(), option::of(any::<[u8; 16]>())),
     )
-        .prop_map(
-            |((mut entry, time, seq, node), (epoch, index), (anchor, checkpoint), (prev, mac))| {
-                entry.time = Timestamp(time);
-                Line {
-                    seq,
-                    node,
-                    epoch,
-                    index,
-                    anchor,
-                    checkpoint,
-                    prev,
-                    mac,
-                    ..Line::from(&entry)
-                }
-            },
-        )
+        .prop_map(|((mut entry, time, seq, node), (epoch, index), (anchor, checkpoint), (prev, mac))| {
+            entry.time = Timestamp(time);
+            Line { seq, node, epoch, index, anchor, checkpoint, prev, mac, ..Line::from(&entry) }
+        })
 }
 
 fn protector_record() -> impl Strategy<Value = ProtectorRecord> {
@@ -181,23 +120,21 @@ fn protector_record() -> impl Strategy<Value = ProtectorRecord> {
         proptest::sample::select(ProtectorKind::ALL.to_vec()),
         (any::<[u8; 32]>(), any::<[u8; 32]>()),
     )
-        .prop_map(
-            |((store_id, protector_id, created_at, salt), bound_to, kind, parts)| {
-                let mut wrapped = [0; 104];
-                wrapped[..32].copy_from_slice(&parts.0);
-                wrapped[72..].copy_from_slice(&parts.1);
-                ProtectorRecord {
-                    store_id,
-                    protector_id,
-                    kind,
-                    bound_to,
-                    created_at,
-                    salt,
-                    parameters: (kind == ProtectorKind::Password).then(Default::default),
-                    wrapped,
-                }
-            },
-        )
+        .prop_map(|((store_id, protector_id, created_at, salt), bound_to, kind, parts)| {
+            let mut wrapped = [0; 104];
+            wrapped[..32].copy_from_slice(&parts.0);
+            wrapped[72..].copy_from_slice(&parts.1);
+            ProtectorRecord {
+                store_id,
+                protector_id,
+                kind,
+                bound_to,
+                created_at,
+                salt,
+                parameters: (kind == ProtectorKind::Password).then(Default::default),
+                wrapped,
+            }
+        })
 }
 
 proptest! {

@@ -22,10 +22,7 @@ fn vectors() {
                 "ok".into()
             }
             Err(error) => {
-                assert!(
-                    out.is_empty(),
-                    "nothing is left of a record that does not open"
-                );
+                assert!(out.is_empty(), "nothing is left of a record that does not open");
                 class(error).into()
             }
         }
@@ -40,14 +37,7 @@ fn check_opened(vector: &Vector, key: RecordKey, header: record::Header, out: &S
     assert_eq!(header.tag[..], vector.bytes("tag")[..]);
     let expected = vector.bytes("sealed");
     let mut again = vec![0xee];
-    let tag = record::seal(
-        &vector.sealing(),
-        header.store_key_id,
-        key,
-        header.generation,
-        &body,
-        &mut again,
-    );
+    let tag = record::seal(&vector.sealing(), header.store_key_id, key, header.generation, &body, &mut again);
     assert_eq!(again[0], 0xee, "sealing appends");
     assert_eq!(again.len(), 1 + expected.len());
     assert_eq!(again[1..17], expected[..16], "the header");
@@ -81,23 +71,13 @@ fn one_of_each() -> Vec<(RecordKey, Vec<u8>)> {
         .map(|kind| {
             let (key, generation) = match kind {
                 RecordKind::Log => (RecordKey::log(9), Generation::new(9, Generation::LOG_INDEX)),
-                RecordKind::Snapshot => (
-                    RecordKey::snapshot(9, 2),
-                    Generation::new(9, Generation::SNAPSHOT_INDEX),
-                ),
+                RecordKind::Snapshot => (RecordKey::snapshot(9, 2), Generation::new(9, Generation::SNAPSHOT_INDEX)),
                 kind if kind.is_single() => (RecordKey::new(kind, Id::NIL), Generation::new(9, 4)),
                 kind => (RecordKey::new(kind, id), Generation::new(9, 4)),
             };
             let store_key_id = if kind == RecordKind::Keyring { 0 } else { 77 };
             let mut sealed = Vec::new();
-            record::seal(
-                sealing,
-                store_key_id,
-                key,
-                generation,
-                b"some body",
-                &mut sealed,
-            );
+            record::seal(sealing, store_key_id, key, generation, b"some body", &mut sealed);
             (key, sealed)
         })
         .collect()
@@ -193,27 +173,13 @@ fn sealing_what_could_not_be_read_is_refused() {
         (1, RecordKey::INSTANCE, Generation::NONE),
         (1, RecordKey::INSTANCE, Generation::new(1, 0xffff)),
         (1, RecordKey::log(2), Generation::new(1, 0xffff)),
-        (
-            1,
-            RecordKey::new(RecordKind::Protector, Id::NIL),
-            Generation::new(1, 0),
-        ),
+        (1, RecordKey::new(RecordKind::Protector, Id::NIL), Generation::new(1, 0)),
     ];
     for (store_key_id, key, generation) in cases {
         let seal = || {
-            record::seal(
-                sealing(),
-                store_key_id,
-                key,
-                generation,
-                b"",
-                &mut Vec::new(),
-            );
+            record::seal(sealing(), store_key_id, key, generation, b"", &mut Vec::new());
         };
-        assert!(
-            std::panic::catch_unwind(seal).is_err(),
-            "{key} {generation}"
-        );
+        assert!(std::panic::catch_unwind(seal).is_err(), "{key} {generation}");
     }
 }
 
@@ -234,31 +200,19 @@ fn record_keys_are_read_back_or_refused() {
     }
     for single in [2, 5, 6] {
         let bytes = [&[single][..], &[0; 15], &[1]].concat();
-        assert!(
-            RecordKey::from_bytes(&bytes).is_err(),
-            "kind {single} has one place"
-        );
+        assert!(RecordKey::from_bytes(&bytes).is_err(), "kind {single} has one place");
     }
     let beyond = [&[3u8][..], &[0; 7], &[1], &[0; 8]].concat();
-    assert!(
-        RecordKey::from_bytes(&beyond).is_err(),
-        "an epoch has 64 bits"
-    );
+    assert!(RecordKey::from_bytes(&beyond).is_err(), "an epoch has 64 bits");
 }
 
 #[test]
 fn numbered_places_are_those_of_the_page() {
     let log = RecordKey::log(0x0102_0304_0506);
-    assert_eq!(
-        log.to_bytes(),
-        [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
-    );
+    assert_eq!(log.to_bytes(), [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6]);
     assert_eq!(log.epoch(), Some(0x0102_0304_0506));
     let page = RecordKey::snapshot(7, 258);
-    assert_eq!(
-        page.to_bytes(),
-        [4, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 1, 2]
-    );
+    assert_eq!(page.to_bytes(), [4, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 1, 2]);
     assert_eq!((page.epoch(), page.page()), (Some(7), Some(258)));
     assert_eq!((RecordKey::INSTANCE.epoch(), log.page()), (None, None));
 }

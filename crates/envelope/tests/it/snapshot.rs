@@ -16,12 +16,7 @@ fn vectors() {
     check_all("snapshot", 24, |vector| {
         let key = RecordKey::snapshot(vector.u64("epoch"), vector.u64("page"));
         let mut scratch = SecretBytes::new();
-        match Page::open(
-            &vector.sealing(),
-            key,
-            &vector.bytes("sealed"),
-            &mut scratch,
-        ) {
+        match Page::open(&vector.sealing(), key, &vector.bytes("sealed"), &mut scratch) {
             Ok((page, _)) => {
                 assert_eq!(page, expected(vector));
                 assert_eq!(body::encode(&page), vector.bytes("body"));
@@ -59,11 +54,7 @@ fn expected(vector: &Vector) -> Page {
     }
 }
 
-const HEAD: SnapshotHead = SnapshotHead {
-    epoch: 10_000,
-    incarnation: Id([1; 16]),
-    log_hash: [2; 32],
-};
+const HEAD: SnapshotHead = SnapshotHead { epoch: 10_000, incarnation: Id([1; 16]), log_hash: [2; 32] };
 
 fn index(count: usize) -> Vec<IndexEntry> {
     (0..count)
@@ -78,11 +69,7 @@ fn index(count: usize) -> Vec<IndexEntry> {
 
 fn keyed(count: usize) -> Vec<KeyedCommit> {
     (0..count)
-        .map(|n| KeyedCommit {
-            id: Id::v7(n as i64, [5; 10]),
-            epoch: n as u64,
-            time: Timestamp(n as i64),
-        })
+        .map(|n| KeyedCommit { id: Id::v7(n as i64, [5; 10]), epoch: n as u64, time: Timestamp(n as i64) })
         .collect()
 }
 
@@ -135,25 +122,10 @@ fn pages_of_two_snapshots_do_not_mix() {
     assert_eq!(three.len(), 3);
     let begin = || Assembly::begin(&three[0]).unwrap();
 
-    assert!(matches!(
-        Assembly::begin(&three[1]),
-        Err(AssemblyRefusal::Order { .. })
-    ));
-    assert!(matches!(
-        begin().add(&three[2]),
-        Err(AssemblyRefusal::Order { .. })
-    ));
-    assert!(matches!(
-        begin().add(&three[0]),
-        Err(AssemblyRefusal::Order { .. })
-    ));
-    assert!(matches!(
-        begin().finish(),
-        Err(AssemblyRefusal::Incomplete {
-            expected: 3,
-            found: 1
-        })
-    ));
+    assert!(matches!(Assembly::begin(&three[1]), Err(AssemblyRefusal::Order { .. })));
+    assert!(matches!(begin().add(&three[2]), Err(AssemblyRefusal::Order { .. })));
+    assert!(matches!(begin().add(&three[0]), Err(AssemblyRefusal::Order { .. })));
+    assert!(matches!(begin().finish(), Err(AssemblyRefusal::Incomplete { expected: 3, found: 1 })));
     let changes: [&dyn Fn(&mut Page); 5] = [
         &|page| page.pages = 4,
         &|page| page.record_count -= 1,
@@ -164,29 +136,19 @@ fn pages_of_two_snapshots_do_not_mix() {
     for change in changes {
         let mut other = three[1].clone();
         change(&mut other);
-        assert!(matches!(
-            begin().add(&other),
-            Err(AssemblyRefusal::Disagreement { page: 1 })
-        ));
+        assert!(matches!(begin().add(&other), Err(AssemblyRefusal::Disagreement { page: 1 })));
     }
     let mut back = three[1].clone();
     back.entries[0] = three[0].entries[5];
-    assert!(matches!(
-        begin().add(&back),
-        Err(AssemblyRefusal::Entries { page: 1 })
-    ));
+    assert!(matches!(begin().add(&back), Err(AssemblyRefusal::Entries { page: 1 })));
+    back.entries[0] = *three[0].entries.last().unwrap();
+    assert!(matches!(begin().add(&back), Err(AssemblyRefusal::Entries { page: 1 })), "an entry on two pages");
     let mut fewer = begin();
     let mut short = three[1].clone();
     short.entries.pop();
     fewer.add(&short).unwrap();
     fewer.add(&three[2]).unwrap();
-    assert!(matches!(
-        fewer.finish(),
-        Err(AssemblyRefusal::Count {
-            expected: 30_000,
-            ..
-        })
-    ));
+    assert!(matches!(fewer.finish(), Err(AssemblyRefusal::Count { expected: 30_000, .. })));
 }
 
 #[test]
@@ -196,8 +158,7 @@ fn every_byte_of_a_sealed_page_matters() {
     let mut sealed = Vec::new();
     page.seal(&sealing, 7, &mut sealed);
     let mut scratch = SecretBytes::new();
-    let mut opens =
-        |key: RecordKey, sealed: &[u8]| Page::open(&sealing, key, sealed, &mut scratch).is_ok();
+    let mut opens = |key: RecordKey, sealed: &[u8]| Page::open(&sealing, key, sealed, &mut scratch).is_ok();
     let key = page.record_key();
     assert!(opens(key, &sealed));
     for at in 0..sealed.len() {
@@ -207,12 +168,6 @@ fn every_byte_of_a_sealed_page_matters() {
         assert!(!opens(key, &sealed[..at]), "{at} bytes");
     }
     assert!(!opens(key, &[&sealed[..], &[0]].concat()));
-    assert!(
-        !opens(RecordKey::snapshot(10_000, 1), &sealed),
-        "at another page"
-    );
-    assert!(
-        !opens(RecordKey::snapshot(10_001, 0), &sealed),
-        "at another epoch"
-    );
+    assert!(!opens(RecordKey::snapshot(10_000, 1), &sealed), "at another page");
+    assert!(!opens(RecordKey::snapshot(10_001, 0), &sealed), "at another epoch");
 }

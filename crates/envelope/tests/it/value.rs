@@ -94,21 +94,16 @@ fn class(error: ValueError) -> &'static str {
 
 #[test]
 fn context_vectors() {
-    check_all("context", 15, |vector| {
-        match Context::from_bytes(&vector.bytes("place")) {
-            Ok(context) => {
-                let pairs: Vec<(String, String)> = vector.pairs("context");
-                assert_eq!(context.as_bytes(), vector.bytes("place"));
-                assert_eq!(context, Context::new(pairs.clone()).unwrap());
-                let borrowed: Vec<(&str, &str)> = pairs
-                    .iter()
-                    .map(|(n, t)| (n.as_str(), t.as_str()))
-                    .collect();
-                assert_eq!(context.pairs(), borrowed);
-                "ok".into()
-            }
-            Err(_) => "malformed".into(),
+    check_all("context", 15, |vector| match Context::from_bytes(&vector.bytes("place")) {
+        Ok(context) => {
+            let pairs: Vec<(String, String)> = vector.pairs("context");
+            assert_eq!(context.as_bytes(), vector.bytes("place"));
+            assert_eq!(context, Context::new(pairs.clone()).unwrap());
+            let borrowed: Vec<(&str, &str)> = pairs.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
+            assert_eq!(context.pairs(), borrowed);
+            "ok".into()
         }
+        Err(_) => "malformed".into(),
     });
 }
 
@@ -117,55 +112,25 @@ fn contexts_have_limits() {
     let long = "x".repeat(257);
     let new = |pairs: &[(&str, &str)]| Context::new(pairs.iter().copied());
     assert_eq!(new(&[]).unwrap(), Context::empty());
-    assert_eq!(
-        new(&[("b", "1"), ("a", "2")]).unwrap(),
-        new(&[("a", "2"), ("b", "1")]).unwrap()
-    );
-    assert!(matches!(
-        new(&[("", "x")]),
-        Err(ContextRefusal::Name { length: 0 })
-    ));
-    assert!(matches!(
-        new(&[(&long, "x")]),
-        Err(ContextRefusal::Name { length: 257 })
-    ));
-    assert!(matches!(
-        new(&[("a", &long)]),
-        Err(ContextRefusal::Text { length: 257, .. })
-    ));
-    assert!(matches!(
-        new(&[("a", "1"), ("b", ""), ("a", "1")]),
-        Err(ContextRefusal::Twice { .. })
-    ));
+    assert_eq!(new(&[("b", "1"), ("a", "2")]).unwrap(), new(&[("a", "2"), ("b", "1")]).unwrap());
+    assert!(matches!(new(&[("", "x")]), Err(ContextRefusal::Name { length: 0 })));
+    assert!(matches!(new(&[(&long, "x")]), Err(ContextRefusal::Name { length: 257 })));
+    assert!(matches!(new(&[("a", &long)]), Err(ContextRefusal::Text { length: 257, .. })));
+    assert!(matches!(new(&[("a", "1"), ("b", ""), ("a", "1")]), Err(ContextRefusal::Twice { .. })));
     let many: Vec<(String, String)> = (0..17).map(|n| (n.to_string(), String::new())).collect();
     assert!(Context::new(many[..16].to_vec()).is_ok());
-    assert!(matches!(
-        Context::new(many),
-        Err(ContextRefusal::Pairs { count: 17 })
-    ));
+    assert!(matches!(Context::new(many), Err(ContextRefusal::Pairs { count: 17 })));
 }
 
 const KEY: [u8; 32] = [0x24; 32];
 
 fn in_record(field: u16, version: u32) -> Place<'static> {
-    Place::Record {
-        key: RecordKey::new(RecordKind::SecretVersion, Id([3; 16])),
-        field,
-        version,
-    }
+    Place::Record { key: RecordKey::new(RecordKind::SecretVersion, Id([3; 16])), field, version }
 }
 
 fn sealed(purpose: Purpose, place: &Place<'_>) -> Vec<u8> {
     let mut out = Vec::new();
-    value::seal(
-        &SealingKey::new(&KEY),
-        purpose,
-        Id([9; 16]),
-        5,
-        place,
-        b"s3cret",
-        &mut out,
-    );
+    value::seal(&SealingKey::new(&KEY), purpose, Id([9; 16]), 5, place, b"s3cret", &mut out);
     out
 }
 
@@ -217,17 +182,8 @@ fn a_value_opens_for_its_purpose_and_place_only() {
         Context::new([("a", "b"), ("c", "")]).unwrap(),
     ];
     let mut places: Vec<Place<'_>> = contexts.iter().map(Place::Context).collect();
-    places.extend([
-        in_record(7, 1),
-        in_record(7, 2),
-        in_record(8, 1),
-        in_record(1, 7),
-    ]);
-    places.push(Place::Record {
-        key: RecordKey::new(RecordKind::Secret, Id([3; 16])),
-        field: 7,
-        version: 1,
-    });
+    places.extend([in_record(7, 1), in_record(7, 2), in_record(8, 1), in_record(1, 7)]);
+    places.push(Place::Record { key: RecordKey::new(RecordKind::Secret, Id([3; 16])), field: 7, version: 1 });
     for (at, place) in places.iter().enumerate() {
         let good = sealed(Purpose::Values, place);
         for (other_at, other) in places.iter().enumerate() {
@@ -241,15 +197,9 @@ fn a_value_opens_for_its_purpose_and_place_only() {
 
 #[test]
 fn purposes_are_those_of_the_page() {
-    let known: Vec<u8> = (0..=255)
-        .filter(|byte| Purpose::from_byte(*byte).is_some())
-        .collect();
+    let known: Vec<u8> = (0..=255).filter(|byte| Purpose::from_byte(*byte).is_some()).collect();
     assert_eq!(known, [1, 2, 3, 4, 5, 6, 7, 8, 32]);
-    assert!(
-        Purpose::ALL
-            .iter()
-            .all(|p| Purpose::from_byte(p.byte()) == Some(*p))
-    );
+    assert!(Purpose::ALL.iter().all(|p| Purpose::from_byte(p.byte()) == Some(*p)));
 }
 
 #[test]
@@ -268,17 +218,7 @@ fn texts_have_one_form() {
             assert_eq!(value::to_text(&read), text[..at]);
         }
     }
-    for refused in [
-        "",
-        "sr1",
-        "sr2.AAAA",
-        " sr1.AAAA",
-        "sr1.AAAA ",
-        "sr1.A",
-        "sr1.AB==",
-        "sr1.AB",
-        "sr1.+/+/",
-    ] {
+    for refused in ["", "sr1", "sr2.AAAA", " sr1.AAAA", "sr1.AAAA ", "sr1.A", "sr1.AB==", "sr1.AB", "sr1.+/+/"] {
         assert!(value::from_text(refused).is_err(), "{refused:?}");
     }
     assert_eq!(value::from_text("sr1.AA"), Ok(vec![0]));

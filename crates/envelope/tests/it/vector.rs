@@ -26,12 +26,7 @@ pub fn check_all(format: &str, least: usize, outcome: impl Fn(&Vector) -> String
     for path in paths {
         let vector = Vector::read(&path);
         assert_eq!(vector.text("format"), format);
-        assert_eq!(
-            outcome(&vector),
-            vector.text("expect"),
-            "{}",
-            path.display()
-        );
+        assert_eq!(outcome(&vector), vector.text("expect"), "{}", path.display());
     }
 }
 
@@ -89,10 +84,7 @@ impl Vector {
 
     pub fn pairs(&self, name: &str) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        self.list(name)
-            .iter()
-            .map(|pair| (text(&pair.0[0]), text(&pair.0[1])))
-            .collect()
+        self.list(name).iter().map(|pair| (text(&pair.0[0]), text(&pair.0[1]))).collect()
     }
 
     pub fn record_key(&self, name: &str) -> RecordKey {

@@ -46,15 +46,11 @@ impl CreateError {
     pub fn how_to_mend(&self) -> String {
         match self {
             Self::Directory { source } => source.how_to_mend(),
-            Self::Exists { path } => format!(
-                "try again: a new protector gets a new name; {} is left alone",
-                path.display()
-            ),
+            Self::Exists { path } => {
+                format!("try again: a new protector gets a new name; {} is left alone", path.display())
+            }
             Self::Failed { path, .. } => {
-                format!(
-                    "check the disk that holds {} (space, read-only, permissions)",
-                    path.display()
-                )
+                format!("check the disk that holds {} (space, read-only, permissions)", path.display())
             }
         }
     }
@@ -75,9 +71,8 @@ pub(crate) fn create(
     content: &Content,
     creation: Creation,
 ) -> Result<(), CreateError> {
-    let opened =
-        SecretDirectory::open_or_create(directory, creation.directory_mode, creation.group)
-            .map_err(|source| CreateError::Directory { source })?;
+    let opened = SecretDirectory::open_or_create(directory, creation.directory_mode, creation.group)
+        .map_err(|source| CreateError::Directory { source })?;
     let name = file_name(protector_id);
     let path = directory.join(&name);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -85,24 +80,12 @@ pub(crate) fn create(
         Ok(handle) => handle,
         Err(Errno::EXIST | Errno::LOOP) => return Err(CreateError::Exists { path }),
         Err(errno) => {
-            return Err(CreateError::Failed {
-                path,
-                attempted: "made",
-                source: errno.into(),
-            });
+            return Err(CreateError::Failed { path, attempted: "made", source: errno.into() });
         }
     };
     let written = write_whole(&mut File::from(handle), content, creation)
-        .map_err(|(attempted, source)| CreateError::Failed {
-            path,
-            attempted,
-            source,
-        })
-        .and_then(|()| {
-            opened
-                .sync()
-                .map_err(|source| CreateError::Directory { source })
-        });
+        .map_err(|(attempted, source)| CreateError::Failed { path, attempted, source })
+        .and_then(|()| opened.sync().map_err(|source| CreateError::Directory { source }));
     if written.is_err() {
         // What is left if this fails too is a file that no record names.
         let _ = rustix::fs::unlinkat(&opened, name.as_str(), AtFlags::empty());
@@ -110,20 +93,14 @@ pub(crate) fn create(
     written
 }
 
-fn write_whole(
-    file: &mut File,
-    content: &Content,
-    creation: Creation,
-) -> Result<(), (&'static str, io::Error)> {
+fn write_whole(file: &mut File, content: &Content, creation: Creation) -> Result<(), (&'static str, io::Error)> {
     for piece in content.pieces() {
-        file.write_all(piece)
-            .map_err(|source| ("written", source))?;
+        file.write_all(piece).map_err(|source| ("written", source))?;
     }
     if let Some(group) = creation.group {
         rustix::fs::fchown(&*file, None, Some(Gid::from_raw(group)))
             .map_err(|errno| ("given to the service's group", errno.into()))?;
     }
-    rustix::fs::fchmod(&*file, Mode::from_raw_mode(creation.file_mode))
-        .map_err(|errno| ("protected", errno.into()))?;
+    rustix::fs::fchmod(&*file, Mode::from_raw_mode(creation.file_mode)).map_err(|errno| ("protected", errno.into()))?;
     file.sync_all().map_err(|source| ("synced", source))
 }

@@ -96,14 +96,8 @@ impl ReadError {
                     geteuid().as_raw()
                 )
             }
-            Self::Symlink { path } => format!(
-                "put the file itself at {} instead of a link",
-                path.display()
-            ),
-            Self::NotAFile { path } => format!(
-                "move {} away and bring the file back from a copy",
-                path.display()
-            ),
+            Self::Symlink { path } => format!("put the file itself at {} instead of a link", path.display()),
+            Self::NotAFile { path } => format!("move {} away and bring the file back from a copy", path.display()),
             Self::NotOwned { path, .. } => format!(
                 "chown {} to uid {}, if that account is meant to run the service and nobody else could write the file",
                 path.display(),
@@ -165,11 +159,7 @@ pub(crate) fn read(
     Err(refusal)
 }
 
-fn read_in(
-    directory: &Path,
-    protector_id: Id,
-    expectation: Expectation,
-) -> Result<Content, ReadError> {
+fn read_in(directory: &Path, protector_id: Id, expectation: Expectation) -> Result<Content, ReadError> {
     let name = file_name(protector_id);
     let path = directory.join(&name);
     let opened = match SecretDirectory::open(directory) {
@@ -178,18 +168,14 @@ fn read_in(
         Err(source) => return Err(ReadError::Directory { path, source }),
     };
     // Without NONBLOCK a pipe of that name would hold the start up forever.
-    let flags =
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let handle = match rustix::fs::openat(&opened, name.as_str(), flags, Mode::empty()) {
         Ok(handle) => handle,
         Err(Errno::NOENT) => return Err(ReadError::Missing { path }),
         Err(Errno::LOOP) => return Err(ReadError::Symlink { path }),
         Err(Errno::NXIO) => return Err(ReadError::NotAFile { path }),
         Err(errno) => {
-            return Err(ReadError::Unreadable {
-                path,
-                source: errno.into(),
-            });
+            return Err(ReadError::Unreadable { path, source: errno.into() });
         }
     };
     let mut file = File::from(handle);
@@ -202,10 +188,7 @@ fn check(file: &File, path: &Path, expectation: Expectation) -> Result<(), ReadE
     let found = match rustix::fs::fstat(file) {
         Ok(found) => found,
         Err(errno) => {
-            return Err(ReadError::Unreadable {
-                path,
-                source: errno.into(),
-            });
+            return Err(ReadError::Unreadable { path, source: errno.into() });
         }
     };
     if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
@@ -214,34 +197,18 @@ fn check(file: &File, path: &Path, expectation: Expectation) -> Result<(), ReadE
     let ours = geteuid().as_raw();
     let root_may = expectation.owner == Owner::OurselvesOrRoot;
     if found.st_uid != ours && !(root_may && found.st_uid == 0) {
-        let wanted = if root_may && ours != 0 {
-            format!("uid {ours} or root")
-        } else {
-            format!("uid {ours}")
-        };
-        return Err(ReadError::NotOwned {
-            path,
-            owner: found.st_uid,
-            wanted,
-        });
+        let wanted = if root_may && ours != 0 { format!("uid {ours} or root") } else { format!("uid {ours}") };
+        return Err(ReadError::NotOwned { path, owner: found.st_uid, wanted });
     }
     let mode = found.st_mode & 0o7777;
     // What the owner may do with his own file is no danger.
     if mode & 0o077 & !expectation.allowed_mode != 0 {
-        return Err(ReadError::TooOpen {
-            path,
-            mode,
-            allowed: expectation.allowed_mode,
-        });
+        return Err(ReadError::TooOpen { path, mode, allowed: expectation.allowed_mode });
     }
     let expected = expectation.length as u64;
     let length = u64::try_from(found.st_size).unwrap_or(0);
     if length != expected {
-        return Err(ReadError::WrongLength {
-            path,
-            found: length,
-            expected,
-        });
+        return Err(ReadError::WrongLength { path, found: length, expected });
     }
     Ok(())
 }
@@ -251,11 +218,7 @@ fn fill_from(file: &mut File, path: &Path, length: usize) -> Result<Content, Rea
     let failed = |read: u64, source: io::Error| {
         let path = path.to_path_buf();
         match source.kind() {
-            io::ErrorKind::UnexpectedEof => ReadError::WrongLength {
-                path,
-                found: read,
-                expected: length as u64,
-            },
+            io::ErrorKind::UnexpectedEof => ReadError::WrongLength { path, found: read, expected: length as u64 },
             _ => ReadError::Unreadable { path, source },
         }
     };
@@ -268,15 +231,8 @@ fn fill_from(file: &mut File, path: &Path, length: usize) -> Result<Content, Rea
         Ok(0) => Ok(Content(pieces)),
         Ok(more) => {
             let found = (length + more) as u64;
-            Err(ReadError::WrongLength {
-                path: path.to_path_buf(),
-                found,
-                expected: length as u64,
-            })
+            Err(ReadError::WrongLength { path: path.to_path_buf(), found, expected: length as u64 })
         }
-        Err(source) => Err(ReadError::Unreadable {
-            path: path.to_path_buf(),
-            source,
-        }),
+        Err(source) => Err(ReadError::Unreadable { path: path.to_path_buf(), source }),
     }
 }

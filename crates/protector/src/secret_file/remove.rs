@@ -48,30 +48,20 @@ pub(crate) fn remove(directory: &Path, protector_id: Id) -> Result<(), ForgetErr
         Ok(opened) => opened,
         Err(DirectoryError::Missing { .. }) => return Ok(()),
         Err(source) => {
-            return Err(ForgetError::Directory {
-                path: directory.to_path_buf(),
-                source,
-            });
+            return Err(ForgetError::Directory { path: directory.to_path_buf(), source });
         }
     };
     let name = file_name(protector_id);
     overwrite(&opened, &name);
     match rustix::fs::unlinkat(&opened, name.as_str(), AtFlags::empty()) {
-        Ok(()) => opened.sync().map_err(|source| ForgetError::Directory {
-            path: opened.path().to_path_buf(),
-            source,
-        }),
+        Ok(()) => opened.sync().map_err(|source| ForgetError::Directory { path: opened.path().to_path_buf(), source }),
         Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(ForgetError::Remove {
-            path: directory.join(&name),
-            source: errno.into(),
-        }),
+        Err(errno) => Err(ForgetError::Remove { path: directory.join(&name), source: errno.into() }),
     }
 }
 
 fn overwrite(directory: &SecretDirectory, name: &str) {
-    let flags =
-        OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let Ok(handle) = rustix::fs::openat(directory, name, flags, Mode::empty()) else {
         return;
     };

@@ -4,8 +4,7 @@ use strongroom_crypto::random;
 use strongroom_envelope::protector::{self, ProtectorRecord};
 use strongroom_envelope::{Generation, Id};
 use strongroom_protector::{
-    CreateError, ForgetError, Kind, Password, Protector, ReadError, UnwrapError, WrapError,
-    WrappingTerms,
+    CreateError, ForgetError, Kind, Password, Protector, ReadError, UnwrapError, WrapError, WrappingTerms,
 };
 use strongroom_secret::{Passphrase, RootKey};
 
@@ -29,11 +28,7 @@ fn account() {
         attended: false,
         has_secret_file: true,
         changed_bytes: &[0, 23, 24, 55, 56, 71, 72, 103],
-        make: &|store_id| {
-            Box::new(strongroom_protector::Account::new(of_store(
-                &place, store_id,
-            )))
-        },
+        make: &|store_id| Box::new(strongroom_protector::Account::new(of_store(&place, store_id))),
     });
 }
 
@@ -45,11 +40,7 @@ fn machine() {
         attended: false,
         has_secret_file: true,
         changed_bytes: &[0, 23, 24, 55, 56, 71, 72, 103],
-        make: &|store_id| {
-            Box::new(strongroom_protector::Machine::new(of_store(
-                &place, store_id,
-            )))
-        },
+        make: &|store_id| Box::new(strongroom_protector::Machine::new(of_store(&place, store_id))),
     });
 }
 
@@ -108,20 +99,14 @@ fn names_itself(subject: &Subject<'_>, protector: &dyn Protector) {
 fn opens_what_it_wrapped(subject: &Subject<'_>, protector: &dyn Protector, wraps: &Wraps) {
     let Wraps { root, one, other } = wraps;
     assert!(opens(protector, one, root));
-    assert!(
-        opens((subject.make)(STORE).as_ref(), other, root),
-        "by another process"
-    );
+    assert!(opens((subject.make)(STORE).as_ref(), other, root), "by another process");
     assert_eq!(protector.binding_changed(one), None);
     assert_eq!(protector.outdated(one), None);
 }
 
 fn makes_a_record_that_the_format_accepts(protector: &dyn Protector, wraps: &Wraps) {
     let Wraps { root, one, .. } = wraps;
-    assert_eq!(
-        (one.store_id, one.kind, one.created_at),
-        (STORE, protector.kind(), NOW)
-    );
+    assert_eq!((one.store_id, one.kind, one.created_at), (STORE, protector.kind(), NOW));
     assert_eq!((one.salt.len(), &one.bound_to), (32, &protector.bound_to()));
     let (mac_key, place) = (protector::mac_key(root), one.record_key());
     let (stored, _) = protector::encode(one, &mac_key, place, Generation::new(1, 0)).unwrap();
@@ -132,20 +117,13 @@ fn never_repeats_itself(protector: &dyn Protector, wraps: &Wraps) {
     let Wraps { root, one, other } = wraps;
     assert_ne!(one.salt, other.salt);
     assert_ne!(one.wrapped, other.wrapped);
-    let keys = [one, other].map(|record| {
-        protector
-            .wrapping_key(record.protector_id, &WrappingTerms::of(record))
-            .unwrap()
-    });
+    let keys =
+        [one, other].map(|record| protector.wrapping_key(record.protector_id, &WrappingTerms::of(record)).unwrap());
     assert!(!keys[0].same_as(&keys[1]));
     assert_ne!(keys[0].expose(), root.expose());
 }
 
-fn refuses_what_was_changed(
-    subject: &Subject<'_>,
-    protector: &dyn Protector,
-    record: &ProtectorRecord,
-) {
+fn refuses_what_was_changed(subject: &Subject<'_>, protector: &dyn Protector, record: &ProtectorRecord) {
     for &at in subject.changed_bytes {
         let mut changed = record.clone();
         changed.wrapped[at] ^= 1;
@@ -157,48 +135,22 @@ fn refuses_what_was_changed(
     salted.salt.truncate(16);
     assert!(is_not_authentic(&refusal(protector, &salted)));
     let mut misplaced = record.clone();
-    misplaced.parameters = if record.parameters.is_some() {
-        None
-    } else {
-        Some(CHEAP)
-    };
+    misplaced.parameters = if record.parameters.is_some() { None } else { Some(CHEAP) };
     let found = refusal(protector, &misplaced);
-    assert!(
-        matches!(found, UnwrapError::Derivation { kind } if kind == subject.kind),
-        "{found}"
-    );
+    assert!(matches!(found, UnwrapError::Derivation { kind } if kind == subject.kind), "{found}");
 }
 
-fn refuses_what_is_in_another_place(
-    subject: &Subject<'_>,
-    protector: &dyn Protector,
-    wraps: &Wraps,
-) {
+fn refuses_what_is_in_another_place(subject: &Subject<'_>, protector: &dyn Protector, wraps: &Wraps) {
     let Wraps { one, other, .. } = wraps;
-    let swapped = ProtectorRecord {
-        wrapped: one.wrapped,
-        ..other.clone()
-    };
+    let swapped = ProtectorRecord { wrapped: one.wrapped, ..other.clone() };
     assert!(is_not_authentic(&refusal(protector, &swapped)));
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != subject.kind) {
-        let foreign = ProtectorRecord {
-            kind,
-            ..one.clone()
-        };
-        assert!(matches!(
-            refusal(protector, &foreign),
-            UnwrapError::OtherKind { .. }
-        ));
+        let foreign = ProtectorRecord { kind, ..one.clone() };
+        assert!(matches!(refusal(protector, &foreign), UnwrapError::OtherKind { .. }));
     }
     let store_id = Id([0x77; 16]);
-    let foreign = ProtectorRecord {
-        store_id,
-        ..one.clone()
-    };
-    assert!(matches!(
-        refusal(protector, &foreign),
-        UnwrapError::OtherStore { .. }
-    ));
+    let foreign = ProtectorRecord { store_id, ..one.clone() };
+    assert!(matches!(refusal(protector, &foreign), UnwrapError::OtherStore { .. }));
     // A protector that takes the forged store for its own finds that the wrap is not of that store.
     let forged = refusal((subject.make)(store_id).as_ref(), &foreign);
     assert!(is_not_authentic(&forged), "{forged}");
@@ -208,33 +160,21 @@ fn never_overwrites(subject: &Subject<'_>, protector: &dyn Protector, wraps: &Wr
     let Wraps { root, one, .. } = wraps;
     if subject.has_secret_file {
         let again = protector.wrap(&new_root(), one.protector_id, &mut random::fill, NOW);
-        assert!(matches!(
-            again,
-            Err(WrapError::SecretFile(CreateError::Exists { .. }))
-        ));
+        assert!(matches!(again, Err(WrapError::SecretFile(CreateError::Exists { .. }))));
         assert!(opens(protector, one, root), "the first wrap still opens");
     }
 }
 
 fn forgets(subject: &Subject<'_>, protector: &dyn Protector, wraps: &Wraps) {
     let Wraps { root, one, other } = wraps;
-    let foreign = ProtectorRecord {
-        store_id: Id([0x77; 16]),
-        ..one.clone()
-    };
-    assert!(matches!(
-        protector.forget(&foreign),
-        Err(ForgetError::OtherRecord { .. })
-    ));
+    let foreign = ProtectorRecord { store_id: Id([0x77; 16]), ..one.clone() };
+    assert!(matches!(protector.forget(&foreign), Err(ForgetError::OtherRecord { .. })));
     protector.forget(other).unwrap();
     protector.forget(other).unwrap();
     assert!(opens(protector, one, root));
     if subject.has_secret_file {
         let found = refusal(protector, other);
-        assert!(
-            matches!(found, UnwrapError::SecretFile(ReadError::Missing { .. })),
-            "{found}"
-        );
+        assert!(matches!(found, UnwrapError::SecretFile(ReadError::Missing { .. })), "{found}");
     }
 }
 

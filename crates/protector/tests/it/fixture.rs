@@ -17,13 +17,8 @@ pub const NOW: Timestamp = Timestamp(1_760_000_000_000);
 pub const MACHINE_ID: &str = "4f0c2b1d9e8a47c6b5d3f2a19078e6d5";
 
 /// The cheapest derivation that is accepted.
-pub const CHEAP: Parameters = Parameters {
-    algorithm: Algorithm::Argon2id {
-        memory_kib: 64 * 1024,
-        passes: 1,
-        lanes: 1,
-    },
-};
+pub const CHEAP: Parameters =
+    Parameters { algorithm: Algorithm::Argon2id { memory_kib: 64 * 1024, passes: 1, lanes: 1 } };
 
 /// Directories that do not exist yet and a machine id, below a directory that everybody may search.
 pub struct Place {
@@ -34,11 +29,7 @@ impl Place {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         set_mode(directory.path(), 0o755);
-        fs::write(
-            directory.path().join("machine-id"),
-            format!("{MACHINE_ID}\n"),
-        )
-        .unwrap();
+        fs::write(directory.path().join("machine-id"), format!("{MACHINE_ID}\n")).unwrap();
         set_mode(&directory.path().join("machine-id"), 0o644);
         Self { directory }
     }
@@ -60,15 +51,11 @@ impl Place {
     }
 
     pub fn account_file(&self, record: &ProtectorRecord) -> PathBuf {
-        self.surroundings()
-            .account_directory
-            .join(format!("{}.key", record.protector_id))
+        self.surroundings().account_directory.join(format!("{}.key", record.protector_id))
     }
 
     pub fn machine_file(&self, record: &ProtectorRecord) -> PathBuf {
-        self.surroundings()
-            .machine_directory
-            .join(format!("{}.key", record.protector_id))
+        self.surroundings().machine_directory.join(format!("{}.key", record.protector_id))
     }
 }
 
@@ -97,9 +84,7 @@ pub fn wrap(protector: &dyn Protector, root: &RootKey) -> Result<ProtectorRecord
 
 /// Whether the record opens, and to this root key.
 pub fn opens(protector: &dyn Protector, record: &ProtectorRecord, root: &RootKey) -> bool {
-    protector
-        .unwrap(record)
-        .is_ok_and(|candidate| candidate.same_as(root))
+    protector.unwrap(record).is_ok_and(|candidate| candidate.same_as(root))
 }
 
 /// Why the record does not open; its text must be a full sentence about it, with something to do.
@@ -114,13 +99,8 @@ pub fn save(record: &ProtectorRecord, root: &RootKey, path: &Path) {
     let key = record.record_key();
     let mac_key = strongroom_envelope::protector::mac_key(root);
     let generation = strongroom_envelope::Generation::new(1, 0);
-    let (stored, _) =
-        strongroom_envelope::protector::encode(record, &mac_key, key, generation).unwrap();
-    fs::write(
-        path,
-        [key.to_bytes().as_slice(), root.expose(), &stored].concat(),
-    )
-    .unwrap();
+    let (stored, _) = strongroom_envelope::protector::encode(record, &mac_key, key, generation).unwrap();
+    fs::write(path, [key.to_bytes().as_slice(), root.expose(), &stored].concat()).unwrap();
     set_mode(path, 0o644);
 }
 

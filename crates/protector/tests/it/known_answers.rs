@@ -35,9 +35,7 @@ fn account() {
     let mut surroundings = (*surroundings_in(place.path())).clone();
     surroundings.store_id = Id::parse(STORE).unwrap();
     fs::create_dir_all(&surroundings.account_directory).unwrap();
-    let file = surroundings
-        .account_directory
-        .join(format!("{PROTECTOR}.key"));
+    let file = surroundings.account_directory.join(format!("{PROTECTOR}.key"));
     fs::write(&file, (0..32).collect::<Vec<u8>>()).unwrap();
     set_mode(&file, 0o600);
     check(&Account::new(surroundings.into()), "ACCOUNT", None);
@@ -49,9 +47,7 @@ fn machine() {
     let mut surroundings = (*surroundings_in(place.path())).clone();
     surroundings.store_id = Id::parse(STORE).unwrap();
     fs::create_dir_all(&surroundings.machine_directory).unwrap();
-    let file = surroundings
-        .machine_directory
-        .join(format!("{PROTECTOR}.key"));
+    let file = surroundings.machine_directory.join(format!("{PROTECTOR}.key"));
     fs::write(&file, (0..=255).collect::<Vec<u8>>()).unwrap();
     set_mode(&file, 0o640);
     check(&Machine::new(surroundings.into()), "MACHINE", None);
@@ -59,19 +55,13 @@ fn machine() {
 
 #[test]
 fn argon2id() {
-    let algorithm = Algorithm::Argon2id {
-        memory_kib: 64 * 1024,
-        passes: 2,
-        lanes: 4,
-    };
+    let algorithm = Algorithm::Argon2id { memory_kib: 64 * 1024, passes: 2, lanes: 4 };
     check_password("ARGON2ID", Parameters { algorithm });
 }
 
 #[test]
 fn pbkdf2() {
-    let algorithm = Algorithm::Pbkdf2HmacSha256 {
-        iterations: 600_000,
-    };
+    let algorithm = Algorithm::Pbkdf2HmacSha256 { iterations: 600_000 };
     check_password("PBKDF2", Parameters { algorithm });
 }
 
@@ -79,20 +69,13 @@ fn pbkdf2() {
 fn the_second_implementation_still_says_the_same() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peer/wrapping_keys.py");
     let probe = "from cryptography.hazmat.primitives.kdf.argon2 import Argon2id";
-    let is_there = Command::new("python3")
-        .args(["-c", probe])
-        .output()
-        .is_ok_and(|output| output.status.success());
+    let is_there = Command::new("python3").args(["-c", probe]).output().is_ok_and(|output| output.status.success());
     if !is_there {
         eprintln!("not run: Python with the package cryptography (and Argon2id in it) is missing");
         return;
     }
     let output = Command::new("python3").arg(script).output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8(output.stdout).unwrap(), ANSWERS);
 }
 
@@ -115,23 +98,13 @@ fn check(protector: &dyn Protector, name: &str, parameters: Option<Parameters>) 
     };
     let terms = WrappingTerms::of(&record);
     let wrapping_key = protector.wrapping_key(record.protector_id, &terms).unwrap();
-    assert_eq!(
-        wrapping_key.expose().to_vec(),
-        answer(&format!("{name}_WRAPPING_KEY"))
-    );
+    assert_eq!(wrapping_key.expose().to_vec(), answer(&format!("{name}_WRAPPING_KEY")));
     let root = RootKey::from_slice(&(0xa0..0xc0).collect::<Vec<u8>>()).unwrap();
     assert!(protector.unwrap(&record).unwrap().same_as(&root));
     assert_eq!(record.kind == Kind::Password, parameters.is_some());
 }
 
 fn answer(name: &str) -> Vec<u8> {
-    let line = ANSWERS
-        .lines()
-        .find_map(|line| line.strip_prefix(name))
-        .unwrap()
-        .trim();
-    (0..line.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&line[at..at + 2], 16).unwrap())
-        .collect()
+    let line = ANSWERS.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+    (0..line.len()).step_by(2).map(|at| u8::from_str_radix(&line[at..at + 2], 16).unwrap()).collect()
 }

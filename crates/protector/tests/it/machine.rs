@@ -6,26 +6,15 @@ use std::sync::Arc;
 
 use strongroom_protector::{Machine, MachineIdError, Protector, ReadError, UnwrapError, WrapError};
 
-use crate::fixture::{
-    MACHINE_ID, Place, load, mode, new_root, opens, refusal, save, surroundings_in, wrap,
-};
+use crate::fixture::{MACHINE_ID, Place, load, mode, new_root, opens, refusal, save, surroundings_in, wrap};
 use crate::other_process::{NOBODY, can_change_user, prepared, run_as_nobody};
 
 #[test]
 fn it_shows_the_host_and_a_digest_of_its_id_but_never_the_id() {
     let place = Place::new();
     let record = wrap(&place.machine(), &new_root()).unwrap();
-    let find = |name: &str| {
-        record
-            .bound_to
-            .iter()
-            .find(|(found, _)| found == name)
-            .map(|(_, value)| value.as_str())
-    };
-    let host = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
+    let find = |name: &str| record.bound_to.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     assert_eq!(find("host"), Some(host.as_str()));
     assert_eq!(find("machine_id_sha256"), Some(MACHINE_ID_SHA256));
     assert!(!format!("{record:?}").contains(&MACHINE_ID[..8]));
@@ -53,18 +42,11 @@ fn a_host_without_an_id_is_refused_by_name() {
     let file = place.path().join("machine-id");
     let check = |wanted: fn(&MachineIdError) -> bool| {
         let found = refusal(&place.machine(), &record);
-        let UnwrapError::MachineId(reason) = &found else {
-            panic!("{found:?}")
-        };
-        assert!(
-            wanted(reason) && found.to_string().contains("machine-id"),
-            "{found:?}"
-        );
+        let UnwrapError::MachineId(reason) = &found else { panic!("{found:?}") };
+        assert!(wanted(reason) && found.to_string().contains("machine-id"), "{found:?}");
         let wrapped = wrap(&place.machine(), &new_root());
         assert!(matches!(&wrapped, Err(WrapError::MachineId(reason)) if wanted(reason)));
-        let files = fs::read_dir(&place.surroundings().machine_directory)
-            .unwrap()
-            .count();
+        let files = fs::read_dir(&place.surroundings().machine_directory).unwrap().count();
         assert_eq!(files, 1, "a refused wrap leaves no file");
     };
     fs::write(&file, " \n").unwrap();
@@ -84,11 +66,7 @@ fn a_renamed_host_is_an_alarm_and_opens() {
     let place = Place::new();
     let root = new_root();
     let mut record = wrap(&place.machine(), &root).unwrap();
-    for pair in record
-        .bound_to
-        .iter_mut()
-        .filter(|(name, _)| name == "host")
-    {
+    for pair in record.bound_to.iter_mut().filter(|(name, _)| name == "host") {
         pair.1 = "before".to_owned();
     }
     assert!(opens(&place.machine(), &record, &root));

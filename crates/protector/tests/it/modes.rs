@@ -70,21 +70,11 @@ fn check_modes(directory: &Path) {
         grouped.service_group = Some(NOBODY);
         grouped.machine_directory = directory.join("for-the-group/machine");
         let machine_directory = grouped.machine_directory.clone();
-        check_new_file(
-            &Machine::new(Arc::new(grouped)),
-            &machine_directory,
-            0o750,
-            0o640,
-        );
+        check_new_file(&Machine::new(Arc::new(grouped)), &machine_directory, 0o750, 0o640);
     }
 }
 
-fn check_new_file(
-    protector: &dyn Protector,
-    directory: &Path,
-    directory_mode: u32,
-    file_mode: u32,
-) {
+fn check_new_file(protector: &dyn Protector, directory: &Path, directory_mode: u32, file_mode: u32) {
     let root = new_root();
     let record = wrap(protector, &root).unwrap();
     let file: PathBuf = directory.join(format!("{}.key", record.protector_id));

@@ -30,38 +30,22 @@ pub fn can_change_user(test: &str) -> bool {
 pub fn run_as_nobody(test: &str, directory: &Path) {
     let user = format!("--reuid={NOBODY}");
     let group = format!("--regid={NOBODY}");
-    run(
-        test,
-        directory,
-        &["setpriv", &user, &group, "--clear-groups"],
-    );
+    run(test, directory, &["setpriv", &user, &group, "--clear-groups"]);
 }
 
 /// Runs `test` with nothing masked from the modes of new files.
 pub fn run_without_umask(test: &str, directory: &Path) {
-    run(
-        test,
-        directory,
-        &["sh", "-c", "umask 000; exec \"$0\" \"$@\""],
-    );
+    run(test, directory, &["sh", "-c", "umask 000; exec \"$0\" \"$@\""]);
 }
 
 /// Runs `test` with everything masked that can be.
 pub fn run_with_strict_umask(test: &str, directory: &Path) {
-    run(
-        test,
-        directory,
-        &["sh", "-c", "umask 077; exec \"$0\" \"$@\""],
-    );
+    run(test, directory, &["sh", "-c", "umask 077; exec \"$0\" \"$@\""]);
 }
 
 /// Runs `test` where no file can grow, as on a full disk.
 pub fn run_on_a_full_disk(test: &str, directory: &Path) {
-    run(
-        test,
-        directory,
-        &["sh", "-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""],
-    );
+    run(test, directory, &["sh", "-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""]);
 }
 
 fn run(test: &str, directory: &Path, prefix: &[&str]) {
@@ -79,14 +63,8 @@ fn run(test: &str, directory: &Path, prefix: &[&str]) {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{test} in a child process: {said}{complained}"
-    );
-    assert!(
-        said.contains("1 passed"),
-        "no test of the name {test}: {said}"
-    );
+    assert!(output.status.success(), "{test} in a child process: {said}{complained}");
+    assert!(said.contains("1 passed"), "no test of the name {test}: {said}");
     fs::remove_file(&binary).unwrap();
 }
 

@@ -1,35 +1,21 @@
 //! The password protector: which passwords, which cost, and that the right one is needed.
 
 use strongroom_crypto::password::{Algorithm, CEILING, FLOOR, Parameters, PasswordError};
-use strongroom_protector::{
-    Password, Protector, StrengthRefusal, UnwrapError, WrapError, check_strength,
-};
+use strongroom_protector::{Password, Protector, StrengthRefusal, UnwrapError, WrapError, check_strength};
 use strongroom_secret::Passphrase;
 
 use crate::fixture::{CHEAP, STORE, new_root, opens, refusal, wrap};
 
 fn with(password: &str, parameters: Parameters) -> Password {
-    Password::with_parameters(
-        STORE,
-        Passphrase::from_slice(password.as_bytes()),
-        parameters,
-    )
+    Password::with_parameters(STORE, Passphrase::from_slice(password.as_bytes()), parameters)
 }
 
 fn argon2id(memory_kib: u32, passes: u32, lanes: u32) -> Parameters {
-    Parameters {
-        algorithm: Algorithm::Argon2id {
-            memory_kib,
-            passes,
-            lanes,
-        },
-    }
+    Parameters { algorithm: Algorithm::Argon2id { memory_kib, passes, lanes } }
 }
 
 fn pbkdf2(iterations: u32) -> Parameters {
-    Parameters {
-        algorithm: Algorithm::Pbkdf2HmacSha256 { iterations },
-    }
+    Parameters { algorithm: Algorithm::Pbkdf2HmacSha256 { iterations } }
 }
 
 #[test]
@@ -37,12 +23,7 @@ fn only_the_same_bytes_open() {
     let root = new_root();
     let record = wrap(&with("four plain words here", CHEAP), &root).unwrap();
     assert!(opens(&with("four plain words here", CHEAP), &record, &root));
-    for wrong in [
-        "four plain words her",
-        "four plain words here\n",
-        "Four plain words here",
-        "",
-    ] {
+    for wrong in ["four plain words her", "four plain words here\n", "Four plain words here", ""] {
         let found = refusal(&with(wrong, CHEAP), &record);
         assert!(matches!(found, UnwrapError::NotAuthentic { .. }), "{found}");
         assert!(found.to_string().contains("password"), "{found}");
@@ -63,11 +44,7 @@ fn it_opens_with_the_recorded_cost() {
     let raised = wrap(&today, &root).unwrap();
     assert_eq!(today.outdated(&raised), None);
     assert_eq!(with("x", CHEAP).outdated(&raised), None, "never lowered");
-    assert_eq!(
-        with("x", pbkdf2(600_000)).outdated(&raised),
-        None,
-        "another algorithm is a choice"
-    );
+    assert_eq!(with("x", pbkdf2(600_000)).outdated(&raised), None, "another algorithm is a choice");
 }
 
 #[test]
@@ -103,41 +80,20 @@ fn costs_outside_floor_and_ceiling_are_refused_both_ways() {
     for parameters in refused {
         let out_of_range = with("four plain words here", parameters);
         let not_made = wrap(&out_of_range, &new_root());
-        assert!(matches!(
-            not_made,
-            Err(WrapError::Password(PasswordError::OutOfRange { .. }))
-        ));
+        assert!(matches!(not_made, Err(WrapError::Password(PasswordError::OutOfRange { .. }))));
         let mut hostile = record.clone();
         hostile.parameters = Some(parameters);
         let found = refusal(&out_of_range, &hostile);
-        assert!(
-            matches!(
-                found,
-                UnwrapError::Password(PasswordError::OutOfRange { .. })
-            ),
-            "{found}"
-        );
+        assert!(matches!(found, UnwrapError::Password(PasswordError::OutOfRange { .. })), "{found}");
     }
 }
 
 #[test]
 fn weak_passwords_are_refused_before_anything_is_derived() {
-    for (weak, strong) in [
-        ("thirteenchars", "fourteen chars"),
-        ("ab cd ef", "ab cd ef gh"),
-    ] {
+    for (weak, strong) in [("thirteenchars", "fourteen chars"), ("ab cd ef", "ab cd ef gh")] {
         let refused = wrap(&with(weak, Parameters::default()), &new_root());
-        assert!(
-            matches!(
-                refused,
-                Err(WrapError::Weak(StrengthRefusal::TooShort { .. }))
-            ),
-            "{weak}"
-        );
-        assert_eq!(
-            check_strength(&Passphrase::from_slice(strong.as_bytes())),
-            Ok(())
-        );
+        assert!(matches!(refused, Err(WrapError::Weak(StrengthRefusal::TooShort { .. }))), "{weak}");
+        assert_eq!(check_strength(&Passphrase::from_slice(strong.as_bytes())), Ok(()));
         assert!(wrap(&with(strong, CHEAP), &new_root()).is_ok());
     }
 }

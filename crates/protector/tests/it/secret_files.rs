@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode};
 use strongroom_envelope::protector::ProtectorRecord;
-use strongroom_protector::{
-    CreateError, DirectoryError, Protector, ReadError, UnwrapError, WrapError,
-};
+use strongroom_protector::{CreateError, DirectoryError, Protector, ReadError, UnwrapError, WrapError};
 use strongroom_secret::RootKey;
 
 use crate::fixture::{Place, give, new_root, opens, refusal, set_mode, wrap};
@@ -37,21 +35,11 @@ impl Case {
         Self::of(place, protector, Place::machine_file)
     }
 
-    fn of(
-        place: Place,
-        protector: Box<dyn Protector>,
-        file: fn(&Place, &ProtectorRecord) -> PathBuf,
-    ) -> Self {
+    fn of(place: Place, protector: Box<dyn Protector>, file: fn(&Place, &ProtectorRecord) -> PathBuf) -> Self {
         let root = new_root();
         let record = wrap(protector.as_ref(), &root).unwrap();
         let file = file(&place, &record);
-        Self {
-            place,
-            protector,
-            record,
-            root,
-            file,
-        }
+        Self { place, protector, record, root, file }
     }
 
     fn both() -> [Self; 2] {
@@ -64,9 +52,7 @@ impl Case {
 
     fn is_refused(&self, wanted: impl Fn(&ReadError) -> bool) {
         let found = refusal(self.protector.as_ref(), &self.record);
-        let UnwrapError::SecretFile(reason) = &found else {
-            panic!("{found:?}")
-        };
+        let UnwrapError::SecretFile(reason) = &found else { panic!("{found:?}") };
         assert!(wanted(reason), "{found:?}");
         let named = self.place.path().display().to_string();
         assert!(found.to_string().contains(&named), "no path in: {found}");
@@ -81,17 +67,13 @@ impl Case {
 fn a_deleted_file_is_missing_by_name() {
     for case in Case::both() {
         fs::remove_file(&case.file).unwrap();
-        case.is_refused(
-            |reason| matches!(reason, ReadError::Missing { path } if *path == case.file),
-        );
+        case.is_refused(|reason| matches!(reason, ReadError::Missing { path } if *path == case.file));
         assert_eq!(
             refusal(case.protector.as_ref(), &case.record).to_string(),
             format!("secret file missing: {}", case.file.display())
         );
         fs::remove_dir_all(case.directory()).unwrap();
-        case.is_refused(
-            |reason| matches!(reason, ReadError::Missing { path } if *path == case.file),
-        );
+        case.is_refused(|reason| matches!(reason, ReadError::Missing { path } if *path == case.file));
     }
 }
 
@@ -126,22 +108,8 @@ fn another_file_of_the_right_length_does_not_authenticate() {
 
 #[test]
 fn modes_that_let_others_in_are_refused() {
-    let account = [
-        (0o600, true),
-        (0o400, true),
-        (0o640, false),
-        (0o604, false),
-        (0o620, false),
-        (0o610, false),
-    ];
-    let machine = [
-        (0o600, true),
-        (0o640, true),
-        (0o440, true),
-        (0o660, false),
-        (0o644, false),
-        (0o602, false),
-    ];
+    let account = [(0o600, true), (0o400, true), (0o640, false), (0o604, false), (0o620, false), (0o610, false)];
+    let machine = [(0o600, true), (0o640, true), (0o440, true), (0o660, false), (0o644, false), (0o602, false)];
     for (case, modes) in [(Case::account(), account), (Case::machine(), machine)] {
         for (mode, accepted) in modes {
             set_mode(&case.file, mode);
@@ -166,21 +134,11 @@ fn links_are_not_followed() {
         let elsewhere = case.directory().with_extension("elsewhere");
         fs::rename(case.directory(), &elsewhere).unwrap();
         symlink(&elsewhere, case.directory()).unwrap();
-        case.is_refused(|reason| {
-            matches!(
-                reason,
-                ReadError::Directory {
-                    source: DirectoryError::Symlink { .. },
-                    ..
-                }
-            )
-        });
+        case.is_refused(|reason| matches!(reason, ReadError::Directory { source: DirectoryError::Symlink { .. }, .. }));
         let new = wrap(case.protector.as_ref(), &case.root);
         assert!(matches!(
             new,
-            Err(WrapError::SecretFile(CreateError::Directory {
-                source: DirectoryError::Symlink { .. }
-            }))
+            Err(WrapError::SecretFile(CreateError::Directory { source: DirectoryError::Symlink { .. } }))
         ));
     }
 }
@@ -227,10 +185,7 @@ fn directories_that_everybody_may_change_are_refused() {
                     if path.ends_with(directory.file_name().unwrap()))
             });
             let new = wrap(case.protector.as_ref(), &case.root);
-            assert!(matches!(
-                new,
-                Err(WrapError::SecretFile(CreateError::Directory { .. }))
-            ));
+            assert!(matches!(new, Err(WrapError::SecretFile(CreateError::Directory { .. }))));
             // As in /tmp, others may add names there, but not take ours away.
             set_mode(directory, 0o1777);
             assert!(case.opens());
@@ -253,22 +208,13 @@ fn files_and_directories_of_other_users_are_refused() {
         case.is_refused(|reason| {
             matches!(
                 reason,
-                ReadError::Directory {
-                    source: DirectoryError::Foreign {
-                        owner: NOBODY,
-                        ours: 0,
-                        ..
-                    },
-                    ..
-                }
+                ReadError::Directory { source: DirectoryError::Foreign { owner: NOBODY, ours: 0, .. }, .. }
             )
         });
         let new = wrap(case.protector.as_ref(), &case.root);
         assert!(matches!(
             new,
-            Err(WrapError::SecretFile(CreateError::Directory {
-                source: DirectoryError::Foreign { .. }
-            }))
+            Err(WrapError::SecretFile(CreateError::Directory { source: DirectoryError::Foreign { .. } }))
         ));
     }
 }
@@ -281,9 +227,7 @@ fn what_cannot_be_written_leaves_nothing_behind() {
         let refused = wrap(case.protector.as_ref(), &case.root).unwrap_err();
         assert!(matches!(
             refused,
-            WrapError::SecretFile(CreateError::Directory {
-                source: DirectoryError::NotADirectory { .. }
-            })
+            WrapError::SecretFile(CreateError::Directory { source: DirectoryError::NotADirectory { .. } })
         ));
         assert!(!refused.how_to_mend().is_empty());
         assert_eq!(fs::read(case.directory()).unwrap(), b"in the way");
@@ -294,9 +238,7 @@ fn what_cannot_be_written_leaves_nothing_behind() {
 #[test]
 fn files_of_no_record_do_no_harm() {
     for case in Case::both() {
-        let partial = case
-            .directory()
-            .join("0190b5a0-0000-7000-8000-0000000000bb.key");
+        let partial = case.directory().join("0190b5a0-0000-7000-8000-0000000000bb.key");
         fs::write(&partial, [1; 7]).unwrap();
         assert!(case.opens());
         let again = wrap(case.protector.as_ref(), &case.root).unwrap();

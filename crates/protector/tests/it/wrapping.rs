@@ -6,9 +6,7 @@ use std::sync::Mutex;
 
 use strongroom_crypto::random;
 use strongroom_envelope::Id;
-use strongroom_protector::{
-    CreateError, ForgetError, Kind, Protector, UnwrapError, WrapError, WrappingTerms,
-};
+use strongroom_protector::{CreateError, ForgetError, Kind, Protector, UnwrapError, WrapError, WrappingTerms};
 use strongroom_secret::WrappingKey;
 
 use crate::fixture::{NOW, Place, STORE, new_id, new_root, opens, refusal, surroundings_in, wrap};
@@ -46,22 +44,13 @@ impl Protector for Token {
         let key = WrappingKey::fill_with(|key| fill(key));
         let kept = WrappingKey::fill_with(|kept| kept.copy_from_slice(key.expose()));
         self.keys.lock().unwrap().insert(protector_id, kept);
-        let terms = WrappingTerms {
-            salt: vec![0; 16],
-            parameters: None,
-        };
+        let terms = WrappingTerms { salt: vec![0; 16], parameters: None };
         Ok((key, terms))
     }
 
-    fn wrapping_key(
-        &self,
-        protector_id: Id,
-        _: &WrappingTerms,
-    ) -> Result<WrappingKey, UnwrapError> {
+    fn wrapping_key(&self, protector_id: Id, _: &WrappingTerms) -> Result<WrappingKey, UnwrapError> {
         let keys = self.keys.lock().unwrap();
-        let kept = keys
-            .get(&protector_id)
-            .ok_or(UnwrapError::NotAuthentic { hint: self.hint() })?;
+        let kept = keys.get(&protector_id).ok_or(UnwrapError::NotAuthentic { hint: self.hint() })?;
         Ok(WrappingKey::fill_with(|key| {
             key.copy_from_slice(kept.expose());
             key[0] ^= u8::from(self.is_broken);
@@ -85,23 +74,14 @@ fn a_kind_that_keeps_random_keys_needs_only_the_two_steps() {
     let record = wrap(&token, &root).unwrap();
     assert!(opens(&token, &record, &root));
     token.forget(&record).unwrap();
-    assert!(matches!(
-        refusal(&token, &record),
-        UnwrapError::NotAuthentic { .. }
-    ));
+    assert!(matches!(refusal(&token, &record), UnwrapError::NotAuthentic { .. }));
 }
 
 #[test]
 fn a_wrap_that_does_not_open_again_is_discarded() {
-    let token = Token {
-        is_broken: true,
-        ..Token::default()
-    };
+    let token = Token { is_broken: true, ..Token::default() };
     let outcome = wrap(&token, &new_root());
-    let Err(WrapError::DoesNotOpen {
-        source: UnwrapError::NotAuthentic { .. },
-    }) = outcome
-    else {
+    let Err(WrapError::DoesNotOpen { source: UnwrapError::NotAuthentic { .. } }) = outcome else {
         panic!("{outcome:?}");
     };
     assert!(token.keys.lock().unwrap().is_empty());
@@ -121,22 +101,11 @@ fn a_full_disk_is_named_and_leaves_no_file() {
     let surroundings = surroundings_in(&directory);
     for protector in strongroom_protector::unattended(&surroundings) {
         let outcome = protector.wrap(&new_root(), new_id(), &mut random::fill, NOW);
-        let Err(WrapError::SecretFile(CreateError::Failed {
-            attempted: "written",
-            ..
-        })) = outcome
-        else {
+        let Err(WrapError::SecretFile(CreateError::Failed { attempted: "written", .. })) = outcome else {
             panic!("{outcome:?}");
         };
     }
-    for place in [
-        &surroundings.account_directory,
-        &surroundings.machine_directory,
-    ] {
-        assert_eq!(
-            fs::read_dir(place).unwrap().count(),
-            1,
-            "only the parent's file"
-        );
+    for place in [&surroundings.account_directory, &surroundings.machine_directory] {
+        assert_eq!(fs::read_dir(place).unwrap().count(), 1, "only the parent's file");
     }
 }

@@ -28,10 +28,7 @@ pub fn run(work: impl FnOnce()) -> End {
     // SAFETY: `status` lives through the call and `child` is a child of this process.
     assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
     if libc::WIFSIGNALED(status) {
-        End::Signal {
-            number: libc::WTERMSIG(status),
-            core_dumped: libc::WCOREDUMP(status),
-        }
+        End::Signal { number: libc::WTERMSIG(status), core_dumped: libc::WCOREDUMP(status) }
     } else if libc::WEXITSTATUS(status) == 0 {
         End::Returned
     } else {

@@ -12,24 +12,12 @@ fn after_hardening_the_process_is_not_dumpable() {
         let report = harden::process();
         // SAFETY: the call takes integers only.
         assert_eq!(unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) }, 0);
-        let mut limit = libc::rlimit {
-            rlim_cur: 1,
-            rlim_max: 1,
-        };
+        let mut limit = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
         // SAFETY: the structure lives through the call.
-        assert_eq!(
-            unsafe { libc::getrlimit(libc::RLIMIT_CORE, &raw mut limit) },
-            0
-        );
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_CORE, &raw mut limit) }, 0);
         assert_eq!((limit.rlim_cur, limit.rlim_max), (0, 0));
         for name in ["not_dumpable", "core_dumps_off", "ptrace_refused"] {
-            assert!(
-                report
-                    .measures
-                    .iter()
-                    .any(|one| one.name == name && one.applied),
-                "{name}"
-            );
+            assert!(report.measures.iter().any(|one| one.name == name && one.applied), "{name}");
         }
     });
     assert_eq!(end, End::Returned);
@@ -68,22 +56,13 @@ fn an_abort_after_hardening_leaves_no_core() {
         let _ = harden::process();
         std::process::abort();
     });
-    assert_eq!(
-        end,
-        End::Signal {
-            number: libc::SIGABRT,
-            core_dumped: false
-        }
-    );
+    assert_eq!(end, End::Signal { number: libc::SIGABRT, core_dumped: false });
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 /// Raises the soft limit, so that the test means something where dumps are off by default.
 fn allow_core_dumps() {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the structure lives through both calls.
     unsafe {
         assert_eq!(libc::getrlimit(libc::RLIMIT_CORE, &raw mut limit), 0);

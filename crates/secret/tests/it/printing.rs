@@ -1,8 +1,8 @@
 //! Proves that no secret can be printed, whole or in part.
 
 use strongroom_secret::{
-    AccessToken, AnchorKey, ApplicationKey, DataKey, KeyringKey, MacKey, Passphrase,
-    ProtectorSecret, RootKey, SecretBytes, SigningSeed, StoreKey, WrapKey, WrappingKey,
+    AccessToken, AnchorKey, ApplicationKey, DataKey, KeyringKey, MacKey, Passphrase, ProtectorSecret, RootKey,
+    SecretBytes, SigningSeed, StoreKey, WrapKey, WrappingKey,
 };
 
 #[test]
@@ -31,18 +31,9 @@ fn every_key_prints_its_role_and_nothing_else() {
 
 #[test]
 fn other_secrets_print_neither_content_nor_length() {
-    assert_eq!(
-        format!("{:?}", SecretBytes::from_slice(b"canary")),
-        "SecretBytes(…)"
-    );
-    assert_eq!(
-        format!("{:?}", Passphrase::from_slice(b"canary")),
-        "Passphrase(…)"
-    );
-    assert_eq!(
-        format!("{:?}", AccessToken::from_text("canary".to_owned())),
-        "AccessToken(…)"
-    );
+    assert_eq!(format!("{:?}", SecretBytes::from_slice(b"canary")), "SecretBytes(…)");
+    assert_eq!(format!("{:?}", Passphrase::from_slice(b"canary")), "Passphrase(…)");
+    assert_eq!(format!("{:?}", AccessToken::from_text("canary".to_owned())), "AccessToken(…)");
 }
 
 #[test]

@@ -59,10 +59,7 @@ fn a_reused_slot_starts_with_zeros_and_lives_apart() {
         })
         .collect();
     for (number, key) in keys.iter().enumerate() {
-        assert_eq!(
-            usize::from(u16::from_be_bytes([key.expose()[0], key.expose()[1]])),
-            number
-        );
+        assert_eq!(usize::from(u16::from_be_bytes([key.expose()[0], key.expose()[1]])), number);
     }
     drop(keys);
     let _ = StoreKey::fill_with(|slot| assert_eq!(*slot, [0; 32]));
@@ -106,6 +103,15 @@ fn a_vector_is_taken_over_without_a_copy() {
     let address = vector.as_ptr() as usize;
     let bytes = SecretBytes::from_vec(vector);
     assert_eq!(bytes.expose().as_ptr() as usize, address);
+}
+
+#[test]
+fn what_a_taken_over_vector_held_before_is_wiped() {
+    let mut vector = vec![0xa7; 4000];
+    vector.truncate(10);
+    let address = vector.as_ptr() as usize;
+    drop(SecretBytes::from_vec(vector));
+    assert!(!memory_at(address, 4000).contains(&0xa7));
 }
 
 #[test]

@@ -96,8 +96,7 @@ impl Route for wire::RenameRequest {
 
 impl Route for wire::DeleteRequest {
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::DeleteReply, Failed> {
-        let delete =
-            rule::Delete { selector: Selector::parse(&self.name)?, expected_version: self.expected_version };
+        let delete = rule::Delete { selector: Selector::parse(&self.name)?, expected_version: self.expected_version };
         let rule::DeleteReply { id, name, deleted_at } = shell.keeper.execute(caller, delete).await?;
         let deleted_at = deleted_at.rfc3339();
         Ok(wire::DeleteReply { id: id.to_string(), name: name.to_string(), deleted_at })

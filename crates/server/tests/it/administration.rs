@@ -1,12 +1,12 @@
 //! Administration over the wire: status, doctor, verify, scrub, quarantine, audit, upgrade.
 
+use strongroom_api::Code;
 use strongroom_api::audit::SearchRequest;
 use strongroom_api::doctor::DoctorRequest;
 use strongroom_api::quarantine::{How, ListRequest, ReleaseRequest};
 use strongroom_api::status::{State, StatusRequest};
 use strongroom_api::store::{ScrubRequest, VerifyRequest};
 use strongroom_api::upgrade::AcceptRequest;
-use strongroom_api::Code;
 use strongroom_secret::SecretBytes;
 
 use crate::site::Site;
@@ -64,9 +64,12 @@ async fn the_trail_tells_who_read_what() {
     let search = SearchRequest { operation: Some("secret.get".to_owned()), ..SearchRequest::default() };
     let lines: Vec<serde_json::Value> =
         client.call(&search).await.unwrap().lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told: Vec<_> = lines.iter().map(|line| (line["target"].as_str().unwrap(), line["outcome"].as_str().unwrap())).collect();
+    let told: Vec<_> =
+        lines.iter().map(|line| (line["target"].as_str().unwrap(), line["outcome"].as_str().unwrap())).collect();
     assert_eq!(told, [("ftp/acme", "ok"), ("ftp/other", "not_found")]);
-    assert!(lines.iter().all(|line| line["remote"] == "unix" && line["principal"].as_str().unwrap().starts_with("uid:")));
+    assert!(
+        lines.iter().all(|line| line["remote"] == "unix" && line["principal"].as_str().unwrap().starts_with("uid:"))
+    );
     for (since, limit) in [(Some("yesterday"), None), (None, Some(0)), (None, Some(1001))] {
         let search = SearchRequest { since: since.map(str::to_owned), limit, ..SearchRequest::default() };
         assert_eq!(client.call(&search).await.unwrap_err().code(), Some(Code::Invalid));

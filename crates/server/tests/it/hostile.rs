@@ -108,8 +108,26 @@ async fn names_that_are_none() {
     let long = "x".repeat(129);
     let many = ["a"; 17].join("/");
     let names = [
-        "", "/", ".", "..", "../x", "a/../b", "a//b", "/a", "a/", "a b", "a%2fb", "a\\b", "a\u{0}b", "a\nb", "ä", "a\u{202e}b",
-        "-a", ".a", &long, &many,
+        "",
+        "/",
+        ".",
+        "..",
+        "../x",
+        "a/../b",
+        "a//b",
+        "/a",
+        "a/",
+        "a b",
+        "a%2fb",
+        "a\\b",
+        "a\u{0}b",
+        "a\nb",
+        "ä",
+        "a\u{202e}b",
+        "-a",
+        ".a",
+        &long,
+        &many,
     ];
     for operation in OPERATIONS.iter().filter(|operation| operation.word.starts_with("secret.")) {
         let example = (operation.request_example)();
@@ -205,7 +223,8 @@ async fn what_is_no_http() {
 #[tokio::test]
 async fn a_request_behind_a_request_is_not_one() {
     let site = Site::new().await;
-    let ambiguous = b"POST /api/v1/status HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n";
+    let ambiguous =
+        b"POST /api/v1/status HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n";
     let hidden = b"0\r\n\r\nPOST /api/v1/lock HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n";
     let received = over_socket(&site, &[ambiguous.as_slice(), hidden].concat()).await;
     let received = String::from_utf8(received).unwrap();
@@ -244,7 +263,9 @@ async fn requests_with_flipped_bytes() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(seed >> 33).unwrap() % below
     };
-    let harmless = |word: &str| !matches!(word, "lock" | "unlock" | "store.scrub" | "store.verify") && !word.starts_with("protector");
+    let harmless = |word: &str| {
+        !matches!(word, "lock" | "unlock" | "store.scrub" | "store.verify") && !word.starts_with("protector")
+    };
     let operations: Vec<_> = OPERATIONS.iter().filter(|operation| harmless(operation.word)).collect();
     for _ in 0..1000 {
         let operation = operations[next(operations.len())];

@@ -100,7 +100,10 @@ async fn large_heads_and_bodies() {
 
     // Not announced: refused when there is too much.
     let mut stream = socket(&site.folders.data()).await;
-    stream.write_all(b"POST /api/v1/secret/put HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"POST /api/v1/secret/put HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+        .await
+        .unwrap();
     let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
     for _ in 0..33 {
         // The server may stop reading before the end.

@@ -1,8 +1,8 @@
 //! Five invalid tokens from one address lock it out; connections that have shown a valid one go on.
 
+use strongroom_api::Code;
 use strongroom_api::status::StatusRequest;
 use strongroom_api::token::Role;
-use strongroom_api::Code;
 
 use crate::raw::{exchange, post, tls};
 use crate::site::Site;

@@ -126,10 +126,8 @@ impl Site {
 
     /// The lines of the trail about one request.
     pub async fn trail(&self, request_id: &str) -> Vec<serde_json::Value> {
-        let search = strongroom_api::audit::SearchRequest {
-            request_id: Some(request_id.to_owned()),
-            ..Default::default()
-        };
+        let search =
+            strongroom_api::audit::SearchRequest { request_id: Some(request_id.to_owned()), ..Default::default() };
         let found = self.local().await.call(&search).await.unwrap();
         found.lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

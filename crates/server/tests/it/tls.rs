@@ -80,10 +80,8 @@ async fn a_certificate_that_was_given_is_shown() {
         address.set_port(0);
         address
     });
-    let files = CertificateFiles {
-        certificate: given.join("certificate.pem"),
-        private_key: given.join("private-key.pem"),
-    };
+    let files =
+        CertificateFiles { certificate: given.join("certificate.pem"), private_key: given.join("private-key.pem") };
     let settings = Settings { listen, certificate: Some(files.clone()), ..Settings::new(folders.data()) };
     let server = Server::start(folders.keeper(), settings.clone()).await.unwrap();
     assert_eq!(Pin::parse(server.addresses().spki_pin.as_deref().unwrap()), Ok(pin));

@@ -22,7 +22,10 @@ async fn issued_used_listed_revoked() {
     let listed = local.call(&ListRequest::default()).await.unwrap();
     let [entry] = listed.tokens.as_slice() else { panic!("{listed:?}") };
     assert_eq!((&entry.id, entry.role.as_str(), entry.expired), (&issued.id, "read", false));
-    assert_eq!((entry.expires_at.as_str(), entry.description.as_deref()), (issued.expires_at.as_str(), Some("nightly")));
+    assert_eq!(
+        (entry.expires_at.as_str(), entry.description.as_deref()),
+        (issued.expires_at.as_str(), Some("nightly"))
+    );
     assert!(entry.issued_by.starts_with("uid:"));
 
     local.call(&RevokeRequest { id: issued.id.clone() }).await.unwrap();

@@ -50,7 +50,8 @@ fn text(acceptance: &Acceptance) -> String {
     if lost.is_empty() {
         lines.push("the trail tells of no change that is not in the store".into());
     } else {
-        lines.push(format!("{} changes are lost:", lost.len()));
+        let are = if incarnation.is_some() { "are" } else { "would be" };
+        lines.push(format!("{} changes that the trail tells of {are} lost:", lost.len()));
         lines.extend(lost.iter().map(|line| format!("  {line}")));
     }
     match incarnation {

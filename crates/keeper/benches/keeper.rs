@@ -1,0 +1,252 @@
+//! The keeper in process: durable creates and updates at 64 clients against raw group-committed SQLite, the start with 100,000
+//! records, memory per record. Set `STRONGROOM_BENCH_DIR` to measure on a certain volume.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use strongroom_engine::name::{Name, Selector};
+use strongroom_engine::policy::{Channel, Identity, Principal, Role};
+use strongroom_engine::secret::{Get, Put};
+use strongroom_envelope::{Id, RecordKey, RecordKind};
+use strongroom_keeper::facade::Caller;
+use strongroom_keeper::journal::{Journal, Severity};
+use strongroom_keeper::{Keeper, ProtectorSettings, Settings};
+use strongroom_secret::SecretBytes;
+use strongroom_store::{Batch, Change, OpenOptions, SqliteStore, Store};
+
+const CLIENTS: u64 = 64;
+const EACH: Duration = Duration::from_secs(4);
+const SECRETS: u64 = 100_000;
+/// Sealed sizes of the three rows of a create with a 32-byte value: head, version; the log record is per batch.
+const HEAD_ROW: usize = 160;
+const VERSION_ROW: usize = 300;
+
+struct Silent;
+
+impl Journal for Silent {
+    fn event(&self, _: Severity, _: &str, _: &str) {}
+}
+
+fn main() {
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    let parent = std::env::var_os("STRONGROOM_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    let folder = tempfile::tempdir_in(parent).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let raw = raw_creates(folder.path());
+    let keeper = Keeper::open(settings(folder.path())).unwrap().0;
+    let created = Arc::new(AtomicU64::new(0));
+    let creates = rate(&runtime, &keeper, |number| put(format!("bench/{number:09}")), &created);
+    figure("durable secret creates, 64 clients, in process", creates, "/s", &format!("raw SQLite {raw:.0}/s"), creates / raw, 0.40);
+    fill(&runtime, &keeper, &created);
+    let there = created.load(Ordering::Relaxed).min(keeper.status().secrets);
+    let updated = Arc::new(AtomicU64::new(0));
+    let updates = rate(&runtime, &keeper, move |number| put(format!("bench/{:09}", scatter(number) % there)), &updated);
+    figure("random updates among 100,000 secrets, in process", updates, "/s", "8,000/s", updates / 8000.0, 1.0);
+    let reads = rate_reads(&runtime, &keeper, there);
+    println!("reads in process, audited: {reads:.0}/s");
+    keeper.stop();
+    drop(keeper);
+    start(folder.path(), there);
+    runtime.shutdown_background();
+}
+
+/// The start in a process of its own would be the strictest; memory is read around the open.
+fn start(folder: &Path, secrets: u64) {
+    let before = resident();
+    let began = Instant::now();
+    let (keeper, report) = Keeper::open(settings(folder)).unwrap();
+    let seconds = began.elapsed().as_secs_f64();
+    let records = keeper.status().records;
+    let memory = resident().saturating_sub(before) as f64;
+    let name = 15.0;
+    let allowed = records as f64 * 100.0 + secrets as f64 * (name + 64.0);
+    let per_second = records as f64 / seconds;
+    figure(
+        &format!("start: {records} records of {secrets} secrets verified in {:.2} s", report.milliseconds as f64 / 1000.0),
+        per_second,
+        " records/s",
+        "100,000 records in 1 s",
+        per_second / 100_000.0,
+        1.0,
+    );
+    figure("memory after a start", memory / 1e6, " MB", &format!("{:.1} MB allowed", allowed / 1e6), allowed / memory.max(1.0), 1.0);
+    keeper.stop();
+}
+
+fn figure(what: &str, measured: f64, unit: &str, baseline: &str, ratio: f64, least: f64) {
+    let met = if ratio >= least { "yes" } else { "no" };
+    println!("figure: {what} | {measured:.1}{unit} ({:.0} %) | {baseline} | {:.0} % | {met}", ratio * 100.0, least * 100.0);
+}
+
+fn settings(folder: &Path) -> Settings {
+    let machine_id = folder.join("machine-id");
+    std::fs::write(&machine_id, "0123456789abcdef0123456789abcdef\n").unwrap();
+    Settings {
+        data: folder.join("data"),
+        anchor_directory: folder.join("anchor"),
+        audit_directory: None,
+        protector: ProtectorSettings {
+            account_dir: Some(folder.join("account")),
+            machine_dir: Some(folder.join("machine")),
+            machine_id_file: Some(machine_id),
+            ..ProtectorSettings::default()
+        },
+        machine_protector: true,
+        node: "bench".into(),
+        root_id: None,
+        deleted_retention_ms: i64::MAX / 4,
+        workers: 2,
+        journal: Arc::new(Silent),
+    }
+}
+
+fn caller() -> Caller {
+    let identity = Identity::Peer { uid: 0 };
+    Caller {
+        principal: Principal { identity, role: Some(Role::Admin), channel: Channel::Local },
+        remote: "unix".into(),
+        request_id: Id([7; 16]),
+        retry: None,
+    }
+}
+
+fn put(name: String) -> Put {
+    Put::new(Selector::Name(Name::parse(&name).unwrap()), SecretBytes::from_slice(&[7; 32]))
+}
+
+/// Numbers that wander over the whole range.
+fn scatter(number: u64) -> u64 {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20
+}
+
+/// Runs 64 clients for a while on two threads; each draws its numbers from `next`.
+fn rate(
+    runtime: &tokio::runtime::Runtime,
+    keeper: &Keeper,
+    operation: impl Fn(u64) -> Put + Send + Sync + Copy + 'static,
+    next: &Arc<AtomicU64>,
+) -> f64 {
+    let began = Instant::now();
+    let deadline = began + EACH;
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let (keeper, next) = (keeper.clone(), Arc::clone(next));
+            runtime.spawn(async move {
+                let mut count = 0_u64;
+                while Instant::now() < deadline {
+                    keeper.execute(caller(), operation(next.fetch_add(1, Ordering::Relaxed))).await.unwrap();
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+    let count: u64 = clients.into_iter().map(|client| runtime.block_on(client).unwrap()).sum();
+    count as f64 / began.elapsed().as_secs_f64()
+}
+
+fn rate_reads(runtime: &tokio::runtime::Runtime, keeper: &Keeper, there: u64) -> f64 {
+    let began = Instant::now();
+    let deadline = began + EACH;
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|client| {
+            let keeper = keeper.clone();
+            runtime.spawn(async move {
+                let mut count = 0_u64;
+                while Instant::now() < deadline {
+                    let name = format!("bench/{:09}", scatter(count * CLIENTS + client) % there);
+                    let get = Get { selector: Selector::Name(Name::parse(&name).unwrap()), version: None };
+                    keeper.execute(caller(), get).await.unwrap();
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+    let count: u64 = clients.into_iter().map(|client| runtime.block_on(client).unwrap()).sum();
+    count as f64 / began.elapsed().as_secs_f64()
+}
+
+/// Until there are 100,000 secrets.
+fn fill(runtime: &tokio::runtime::Runtime, keeper: &Keeper, next: &Arc<AtomicU64>) {
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let (keeper, next) = (keeper.clone(), Arc::clone(next));
+            runtime.spawn(async move {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= SECRETS {
+                        return;
+                    }
+                    keeper.execute(caller(), put(format!("bench/{number:09}"))).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        runtime.block_on(client).unwrap();
+    }
+}
+
+/// The same rows in the same order by the store alone: 64 clients, one writer that takes what waits, no timer.
+fn raw_creates(folder: &Path) -> f64 {
+    let directory = folder.join("raw");
+    std::fs::create_dir(&directory).unwrap();
+    let store = SqliteStore::open(&directory, OpenOptions::default()).unwrap();
+    let (jobs, waiting) = mpsc::sync_channel::<([u8; 17], [u8; 17], mpsc::SyncSender<()>)>(4096);
+    let began = Instant::now();
+    let deadline = began + EACH;
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|client| {
+            let jobs = jobs.clone();
+            std::thread::spawn(move || {
+                let mut count = 0_u64;
+                while Instant::now() < deadline {
+                    let milliseconds = i64::try_from(began.elapsed().as_millis()).unwrap();
+                    let mut random = [0; 10];
+                    random[..8].copy_from_slice(&scatter(count * CLIENTS + client).to_be_bytes());
+                    let id = Id::v7(milliseconds, random);
+                    let (answer, answered) = mpsc::sync_channel(1);
+                    let head = RecordKey::new(RecordKind::Secret, id).to_bytes();
+                    let version = RecordKey::new(RecordKind::SecretVersion, id).to_bytes();
+                    jobs.send((head, version, answer)).unwrap();
+                    answered.recv().unwrap();
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+    drop(jobs);
+    let mut epoch = 0;
+    while let Ok(first) = waiting.recv() {
+        let batch: Vec<_> = std::iter::once(first).chain(waiting.try_iter().take(1023)).collect();
+        epoch += 1;
+        let log = RecordKey::log(epoch).to_bytes();
+        let log_value = vec![7; 400 + batch.len() * 420];
+        let mut changes = vec![Change::Put { key: &log, value: &log_value }];
+        for (head, version, _) in &batch {
+            changes.push(Change::Put { key: head, value: &[7; HEAD_ROW] });
+            changes.push(Change::Put { key: version, value: &[7; VERSION_ROW] });
+        }
+        store.commit(&Batch { absent: Vec::new(), changes }).unwrap();
+        for (_, _, answer) in batch {
+            answer.send(()).unwrap();
+        }
+    }
+    let count: u64 = clients.into_iter().map(|client| client.join().unwrap()).sum();
+    count as f64 / began.elapsed().as_secs_f64()
+}
+
+/// Bytes of memory this process has in use.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}

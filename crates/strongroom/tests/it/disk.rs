@@ -1,0 +1,91 @@
+//! What lies on the disk: modes, no value, no name in the store, nothing in the environment of the process.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use strongroom_api::WireSecret;
+use strongroom_api::secret::{GetRequest, PutRequest};
+use strongroom_secret::SecretBytes;
+
+use crate::deployment::Deployment;
+
+const CANARY: &[u8] = b"canary-value-4711-canary";
+const CANARY_NAME: &str = "canary-name/of-a-secret-4711";
+
+#[test]
+fn canaries_are_nowhere() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut deployment = Deployment::new();
+    deployment.start();
+    runtime.block_on(async {
+        let client = deployment.client().await;
+        for _ in 0..3 {
+            let value_base64 = WireSecret::new(SecretBytes::from_slice(CANARY));
+            let put = PutRequest { name: CANARY_NAME.into(), value_base64, expected_version: None, keep: Some(1) };
+            client.call(&put).await.unwrap();
+            client.call(&GetRequest { name: CANARY_NAME.into(), version: None }).await.unwrap();
+        }
+    });
+    for file in ["environ", "cmdline"] {
+        let content = std::fs::read(format!("/proc/{}/{file}", deployment.process())).unwrap();
+        assert!(!holds(&content, CANARY), "/proc/PID/{file}");
+    }
+    search(&deployment);
+    assert_eq!(deployment.stop(), Some(0));
+    search(&deployment);
+}
+
+/// No file holds the value, in any of its spellings; no file of the store holds the name.
+fn search(deployment: &Deployment) {
+    let hex: String = CANARY.iter().map(|byte| format!("{byte:02x}")).collect();
+    let spellings = [CANARY.to_vec(), b"Y2FuYXJ5LXZhbHVlLTQ3MTE".to_vec(), hex.clone().into_bytes(), hex.to_uppercase().into_bytes()];
+    let mut seen = 0;
+    walk(deployment.folder.path(), &mut |path| {
+        let Ok(content) = std::fs::read(path) else { return };
+        seen += 1;
+        for spelling in &spellings {
+            assert!(!holds(&content, spelling), "{} holds the value", path.display());
+        }
+        let in_store = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("store.db"));
+        assert!(!(in_store && holds(&content, CANARY_NAME.as_bytes())), "{} holds the name", path.display());
+    });
+    assert!(seen >= 7, "only {seen} files were looked at");
+}
+
+#[test]
+fn files_are_for_the_account_alone_whatever_the_umask() {
+    let mut deployment = Deployment::new();
+    // The shell sets the umask and becomes the server.
+    let folder = deployment.path("data");
+    let mut shell = deployment.command("/bin/sh");
+    shell.args(["-c", "umask 000; exec strongroom serve --json --data \"$DATA\""]);
+    let mut server = shell.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stdout.take().unwrap()), &mut line).unwrap();
+    assert!(line.contains("\"ready\":true"), "{line}");
+    for place in [folder, deployment.path("anchor"), deployment.path("account"), deployment.path("machine")] {
+        walk(&place, &mut |path| {
+            let mode = std::fs::symlink_metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+        });
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
+    drop(deployment.stop());
+}
+
+fn holds(content: &[u8], wanted: &[u8]) -> bool {
+    content.windows(wanted.len()).any(|window| window == wanted)
+}
+
+fn walk(folder: &Path, visit: &mut dyn FnMut(&Path)) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            visit(&entry.path());
+            walk(&entry.path(), visit);
+        } else {
+            visit(&entry.path());
+        }
+    }
+}

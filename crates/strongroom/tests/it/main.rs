@@ -1,0 +1,7 @@
+//! The program as a person and a service manager use it: typed commands, killed servers, what lies on the disk.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod crash;
+mod deployment;
+mod disk;
+mod transcript;
