@@ -29,7 +29,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             for index in 0..BATCH {
                 entry.time = Timestamp(START + i64::try_from(number)?);
                 let index = u32::try_from(index)?;
-                let place = Place { epoch: number, index, anchor: None };
+                let anchor = (u64::from(index) == BATCH - 1).then_some([5; 32]);
+                let place = Place { epoch: number, index, anchor };
                 trail.append(&entry, Some(place));
             }
             trail.write()?;

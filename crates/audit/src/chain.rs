@@ -99,10 +99,11 @@ impl Chain {
     }
 
     /// Takes the next line by its number and hash alone, and answers those; what a signature behind it
-    /// covers need not be parsed to be believed.
+    /// covers need not be parsed to be believed. The next checkpoint that is parsed is believed as well.
     pub(crate) fn accept_unparsed(&mut self, raw: &[u8]) -> Result<Position, Flaw> {
         let Some(linked) = link_of(raw).filter(|linked| linked.seq > 1) else {
             let line = self.accept(raw)?;
+            self.announced = None;
             return Ok(Position { seq: line.seq, head: line.prev });
         };
         self.follow(linked)?;

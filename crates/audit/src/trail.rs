@@ -28,6 +28,8 @@ pub struct Trail {
     /// Reused for every line, so that rendering one allocates nothing.
     line: Line,
     last_epoch: Option<(u64, [u8; 32])>,
+    /// The last line of a batch is still to come.
+    within_batch: bool,
     since_checkpoint: SinceCheckpoint,
     /// What lay behind the last checkpoint when the trail was opened.
     found: Option<Unsigned>,
@@ -127,8 +129,9 @@ impl Trail {
         self.line.epoch = place.map(|place| place.epoch);
         self.line.index = place.map(|place| place.index);
         self.line.anchor = place.and_then(|place| place.anchor);
-        if let Some(Place { epoch, anchor: Some(anchor), .. }) = place {
-            self.last_epoch = Some((epoch, anchor));
+        if let Some(Place { epoch, anchor, .. }) = place {
+            self.last_epoch = anchor.map(|anchor| (epoch, anchor)).or(self.last_epoch);
+            self.within_batch = anchor.is_none();
         }
         let macs = &mut self.macs;
         let line = &self.line;
@@ -174,17 +177,19 @@ impl Trail {
         Ok(self.tape.take_outcome())
     }
 
-    /// Whether there are lines to sign, and enough of them or old enough.
+    /// Whether there are lines to sign, enough of them or old enough, and no batch of which a part is still to come.
     #[must_use]
     pub fn checkpoint_due(&self, now: Timestamp) -> bool {
         let since = &self.since_checkpoint;
         // A clock that was set back must not put checkpoints off.
         let age = now.0.abs_diff(since.first_at.0);
         let limit = self.settings.checkpoint_milliseconds.unsigned_abs();
-        since.lines >= self.settings.checkpoint_lines || (since.lines > 0 && age >= limit)
+        let due = since.lines >= self.settings.checkpoint_lines || (since.lines > 0 && age >= limit);
+        due && !self.within_batch
     }
 
-    /// Signs everything so far, with the newest epoch and its anchor value, and makes it durable. Without new lines nothing is done.
+    /// Signs everything so far, with the newest epoch and its anchor value, and makes it durable. Without new lines,
+    /// or within a batch, nothing is signed: a checkpoint tells that everything up to its epoch is there.
     ///
     /// # Errors
     /// What the operating system refused. When the checkpoint's line was appended already, the next
@@ -192,7 +197,7 @@ impl Trail {
     pub fn checkpoint(&mut self, now: Timestamp) -> Result<(), TrailError> {
         self.tape.write()?;
         self.sync_all()?;
-        if self.since_checkpoint.lines == 0 {
+        if self.since_checkpoint.lines == 0 || self.within_batch {
             return Ok(());
         }
         let next = CheckpointKey::generate(self.keys.current.number + 1);

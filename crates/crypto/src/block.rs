@@ -36,7 +36,8 @@ impl Schedule {
         Schedule { aes, k1 }
     }
 
-    pub(crate) fn derive(&self, nonce: &[u8; NONCE]) -> Derived {
+    /// Fills `derived` in place: a result that is moved leaves a copy of the key on the stack.
+    pub(crate) fn derive(&self, nonce: &[u8; NONCE], derived: &mut Derived) {
         let (head, iv) = halves(nonce);
 
         // Kx, and the first block of both commitments.
@@ -53,16 +54,19 @@ impl Schedule {
             [xor(&before(iv, *b"\0\x01\0\x01"), &chained).into(), xor(&before(iv, *b"\0\x01\0\x02"), &chained).into()];
         self.aes.encrypt_blocks(&mut last);
 
-        let derived = Derived {
-            message_key: joined(&first[0].into(), &first[1].into()),
-            iv: *iv,
-            commitment: joined(&last[0].into(), &last[1].into()),
-        };
+        derived.message_key[..BLOCK].copy_from_slice(&first[0]);
+        derived.message_key[BLOCK..].copy_from_slice(&first[1]);
+        derived.iv = *iv;
+        derived.commitment[..BLOCK].copy_from_slice(&last[0]);
+        derived.commitment[BLOCK..].copy_from_slice(&last[1]);
         for block in &mut first {
             wipe(block);
         }
-        derived
     }
+}
+
+impl Derived {
+    pub(crate) const EMPTY: Derived = Derived { message_key: [0; 32], iv: [0; IV], commitment: [0; COMMITMENT] };
 }
 
 impl Drop for Schedule {
@@ -99,13 +103,6 @@ fn before(iv: &[u8; IV], back: [u8; 4]) -> [u8; BLOCK] {
     block[..12].copy_from_slice(iv);
     block[12..].copy_from_slice(&back);
     block
-}
-
-fn joined(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> [u8; 2 * BLOCK] {
-    let mut both = [0; 2 * BLOCK];
-    both[..BLOCK].copy_from_slice(left);
-    both[BLOCK..].copy_from_slice(right);
-    both
 }
 
 fn xor(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> [u8; BLOCK] {

@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use strongroom_secret::{SecretBytes, constant_time_eq, wipe};
 use thiserror::Error;
+use zeroize::zeroize_stack;
 
 use crate::block::{Derived, Schedule};
 use crate::gcm::MessageKey;
@@ -40,7 +41,10 @@ impl SealingKey {
     /// Expands a key.
     #[must_use]
     pub fn new(key: &[u8; 32]) -> SealingKey {
-        SealingKey { schedule: Box::new(Schedule::new(key)) }
+        let schedule = expand(key);
+        // What the expansion left on the stack below this frame.
+        zeroize_stack::<STACK_OF_EXPANSION>();
+        SealingKey { schedule }
     }
 
     /// Appends `N ‖ ciphertext ‖ tag ‖ C` to `out`, under a fresh nonce. The associated data is
@@ -77,7 +81,8 @@ impl SealingKey {
         let (plaintext, tag) = rest.split_last_chunk_mut::<TAG>().expect(room);
         assert!(plaintext.len() <= PLAINTEXT_LIMIT, "longer than one message may be");
 
-        let derived = self.schedule.derive(nonce);
+        let mut derived = Derived::EMPTY;
+        self.schedule.derive(nonce, &mut derived);
         *tag = with_joined(aad, |aad| MessageKey::new(&derived.message_key).seal(derived.iv, aad, plaintext));
         *front = *nonce;
         *commitment = derived.commitment;
@@ -90,7 +95,8 @@ impl SealingKey {
     /// [`OpenError`], for every reason alike.
     pub fn open_append(&self, aad: &[&[u8]], sealed: &[u8], out: &mut SecretBytes) -> Result<(), OpenError> {
         let body = body_of(sealed)?;
-        let derived = self.committed(sealed)?;
+        let mut derived = Derived::EMPTY;
+        self.derive_committed(sealed, &mut derived)?;
         let before = out.len();
         let room = out.extend_zeroed(body.len() - TAG);
         let opened = with_joined(aad, |aad| {
@@ -117,7 +123,8 @@ impl SealingKey {
 
     fn open_or_leave_undefined(&self, aad: &[&[u8]], sealed: &mut [u8]) -> Result<Range<usize>, OpenError> {
         let body = body_of(sealed)?;
-        let derived = self.committed(sealed)?;
+        let mut derived = Derived::EMPTY;
+        self.derive_committed(sealed, &mut derived)?;
         let plaintext = body.start..body.end - TAG;
         with_joined(aad, |aad| {
             let key = MessageKey::new(&derived.message_key);
@@ -126,12 +133,12 @@ impl SealingKey {
         Ok(plaintext)
     }
 
-    /// Derives what opens the message, and answers it only when its commitment is the stored one.
-    fn committed(&self, sealed: &[u8]) -> Result<Derived, OpenError> {
+    /// Derives what opens the message; refuses unless its commitment is the stored one.
+    fn derive_committed(&self, sealed: &[u8], derived: &mut Derived) -> Result<(), OpenError> {
         let nonce = sealed.first_chunk::<NONCE>().ok_or(OpenError)?;
         let commitment = sealed.last_chunk::<COMMITMENT>().ok_or(OpenError)?;
-        let derived = self.schedule.derive(nonce);
-        if constant_time_eq(&derived.commitment, commitment) { Ok(derived) } else { Err(OpenError) }
+        self.schedule.derive(nonce, derived);
+        if constant_time_eq(&derived.commitment, commitment) { Ok(()) } else { Err(OpenError) }
     }
 }
 
@@ -139,6 +146,12 @@ impl fmt::Debug for SealingKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("SealingKey(…)")
     }
+}
+
+/// Not inlined, so that its stack can be wiped when it has returned.
+#[inline(never)]
+fn expand(key: &[u8; 32]) -> Box<Schedule> {
+    Box::new(Schedule::new(key))
 }
 
 /// Where ciphertext and tag lie, in sealed bytes of a possible length.
@@ -170,3 +183,6 @@ fn with_joined<R>(parts: &[&[u8]], use_joined: impl FnOnce(&[u8]) -> R) -> R {
 
 /// Enough for the headers of records and values with their place.
 const JOINED_ON_STACK: usize = 256;
+
+/// Several times what an unoptimised build needs.
+const STACK_OF_EXPANSION: usize = 4096;

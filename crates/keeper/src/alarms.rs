@@ -10,82 +10,103 @@ pub fn alarm(code: &'static str, detail: &str) -> Alarm {
 }
 
 fn text(code: &str) -> (&'static str, &'static str) {
-    match code {
-        "anchor_missing" => (
-            "the anchor file was missing at start; the audit trail alone vouched for the newest epoch",
-            "find out who removed it; it has been written anew",
-        ),
-        "anchor_stale" => (
-            "anchor and trail are older than the commit log reaches back",
-            "find out whether an old anchor file was restored",
-        ),
-        "trail_missing" => (
-            "the audit trail was missing at start; a new one was begun",
-            "restore the old segments beside the new one and find out who removed them",
-        ),
-        "trail_truncated" => (
-            "the audit trail ended before the commit log; missing lines of changes were appended again, lines of reads are lost",
-            "find out who shortened it, and compare with what a log collector received",
-        ),
-        "trail_altered" => (
-            "lines of the audit trail after its last checkpoint were altered",
-            "run `strongroom audit verify` and compare with what a log collector received",
-        ),
-        "fallback_used" => (
-            "a protector did not open at start and another one was used",
-            "see `strongroom protector list`; an account or machine protector is healed by itself",
-        ),
-        "protector_broken" => (
-            "a protector does not open and could not be healed",
-            "see `strongroom protector list`, mend what it names, then `strongroom protector replace ID`",
-        ),
-        "protector_tampered" => (
-            "a protector record is not what the catalogue expects",
-            "find out who changed the store, then `strongroom protector replace ID`",
-        ),
-        "protector_moved" => (
-            "a protector opened although what it is bound to has changed; it was made anew",
-            "nothing, if the change of account or host was yours",
-        ),
-        "protector_healed" => (
-            "a protector did not open; it was healed: the root key is wrapped anew",
-            "find out what happened to the account or the host, if it was not you",
-        ),
-        "machine_protector_unavailable" => (
-            "no machine protector could be made",
-            "mend what is named, then `strongroom protector add machine`",
-        ),
-        "no_offline_protector" => (
-            "no protector works without this host and account",
-            "add a password: `strongroom protector add password`, and keep it away from this host",
-        ),
-        "protector_unproven" => (
-            "a protector that needs a person was not proven for more than 180 days",
-            "run `strongroom protector prove ID`",
-        ),
-        "quarantined" => (
-            "records failed verification and are kept aside",
-            "see `strongroom quarantine list`",
-        ),
-        "strangers" => (
-            "the store holds entries that are not ours",
-            "find out who writes to the store's file",
-        ),
-        "written_by_newer" => (
-            "records were written by a newer release; they are refused, not quarantined",
-            "run the newer release again",
-        ),
-        "program_changed" => (
-            "the program is not the one that last ran here",
-            "if you upgraded it, run `strongroom upgrade accept`; else find out who replaced it",
-        ),
-        "single_copy" => (
-            "there is one copy of the store",
-            "keep backups of the data directory's volume until a second node exists",
-        ),
-        _ => ("an alarm", "see the server's log"),
-    }
+    let row = ALARMS.iter().find(|(word, ..)| *word == code);
+    row.map_or(("an alarm", "see the server's log"), |(_, message, fix)| (message, fix))
 }
+
+/// Word, sentence, what to do.
+const ALARMS: &[(&str, &str, &str)] = &[
+    (
+        "anchor_missing",
+        "the anchor file was missing at start; the audit trail alone vouched for the newest epoch",
+        "find out who removed it; it has been written anew",
+    ),
+    (
+        "anchor_stale",
+        "anchor and trail are older than the commit log reaches back",
+        "find out whether an old anchor file was restored",
+    ),
+    (
+        "trail_missing",
+        "the audit trail was missing at start; a new one was begun",
+        "restore the old segments beside the new one and find out who removed them",
+    ),
+    (
+        "trail_truncated",
+        "the audit trail ended before the commit log; missing lines of changes were appended again, lines of reads are lost",
+        "find out who shortened it, and compare with what a log collector received",
+    ),
+    (
+        "trail_altered",
+        "lines of the audit trail after its last checkpoint were altered",
+        "run `strongroom audit verify` and compare with what a log collector received",
+    ),
+    (
+        "fallback_used",
+        "a protector did not open at start and another one was used",
+        "see `strongroom protector list`; an account or machine protector is healed by itself",
+    ),
+    (
+        "protector_broken",
+        "a protector does not open and could not be healed",
+        "see `strongroom protector list`, mend what it names, then `strongroom protector replace ID`",
+    ),
+    (
+        "protector_tampered",
+        "a protector record is not what the catalogue expects",
+        "find out who changed the store, then `strongroom protector replace ID`",
+    ),
+    (
+        "protector_moved",
+        "a protector opened although what it is bound to has changed; it was made anew",
+        "nothing, if the change of account or host was yours",
+    ),
+    (
+        "protector_healed",
+        "a protector did not open; it was healed: the root key is wrapped anew",
+        "find out what happened to the account or the host, if it was not you",
+    ),
+    (
+        "machine_protector_unavailable",
+        "no machine protector could be made",
+        "mend what is named, then `strongroom protector add machine`",
+    ),
+    (
+        "no_offline_protector",
+        "no protector works without this host and account",
+        "add a password: `strongroom protector add password`, and keep it away from this host",
+    ),
+    (
+        "protector_unproven",
+        "a protector that needs a person was not proven for more than 180 days",
+        "run `strongroom protector prove ID`",
+    ),
+    (
+        "quarantined",
+        "records failed verification and are kept aside",
+        "see `strongroom quarantine list`",
+    ),
+    (
+        "strangers",
+        "the store holds entries that are not ours",
+        "find out who writes to the store's file",
+    ),
+    (
+        "written_by_newer",
+        "records were written by a newer release; they are refused, not quarantined",
+        "run the newer release again",
+    ),
+    (
+        "program_changed",
+        "the program is not the one that last ran here",
+        "if you upgraded it, run `strongroom upgrade accept`; else find out who replaced it",
+    ),
+    (
+        "single_copy",
+        "there is one copy of the store",
+        "keep backups of the data directory's volume until a second node exists",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

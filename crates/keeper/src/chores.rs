@@ -47,7 +47,12 @@ impl Keeper {
     /// The state, as an audited operation.
     pub async fn status_read(&self, caller: Caller) -> Result<Status, Failure> {
         let keeper = self.clone();
-        self.chore(move |inner| inner.audited(&caller, Action::Status, "", || Ok(keeper.status()))).await
+        self.chore(move |inner| match inner.audited(&caller, Action::Status, "", || Ok(keeper.status())) {
+            // The one answer that leaves without its line: it is how one learns that lines cannot be written.
+            Err(Failure::AuditUnavailable) => Ok(keeper.status()),
+            other => other,
+        })
+        .await
     }
 
     /// What is wrong and how to mend it.

@@ -169,6 +169,11 @@ impl Keeper {
         if let Some(witness) = self.inner.witness() {
             witness.stop();
         }
+        // A store that is locked for its own sake is left as it was found.
+        let is_evidence = matches!(&state, State::Locked(locked) if locked.reason != LockReason::Administrator);
+        if is_evidence {
+            return;
+        }
         if let Err(error) = self.inner.store.fold() {
             self.inner.settings.journal.event(Severity::Warning, "store_not_folded", &describe(&error));
         }

@@ -124,7 +124,7 @@ fn seals(
     Ok(Seals::new(root, keyring))
 }
 
-/// The changes after `epoch` that the trail tells of; the newest thousand.
+/// The changes after `epoch` that the trail tells of; the first thousand.
 fn lost(settings: &Settings, epoch: u64) -> Vec<String> {
     let mut lines = Vec::new();
     let filter = strongroom_audit::Filter::default();

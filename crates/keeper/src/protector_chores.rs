@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use strongroom_engine::policy::Action;
 use strongroom_engine::rule::{Change, Commit, NameChange, Trace};
+use strongroom_envelope::RecordKey;
+use strongroom_envelope::log::AuditEntry;
 use strongroom_protector::{Kind, Password, Protector, check_strength};
 use strongroom_secret::Passphrase;
 
 use crate::clock::now;
+use crate::committer::Order;
 use crate::facade::{Caller, Failure, ProtectorFault, ProtectorSpec, ProtectorState, ProtectorView};
 use crate::journal::Severity;
 use crate::keeper::{Inner, Keeper, Unsealed};
 use crate::protectors::{self, Judged, NotOne};
+use crate::quarantine;
 use crate::root::wrong_password;
 use crate::settle::{commit_and_wait, raise_protector_alarms};
 use crate::unlocked::Unlocked;
@@ -116,14 +120,11 @@ impl Inner {
             let unlocked = &unsealed.running.unlocked;
             let all = unlocked.protectors.lock().clone();
             let dropped = one(&all, which)?.clone();
-            may_drop(&all, &dropped, attended_start)?;
-            let mut proofs = protectors::proofs(unlocked);
-            proofs.forget(dropped.key.id);
-            let change = Change::Delete { key: dropped.key, name: NameChange::None };
-            let changes = vec![change, protectors::proof_change(&proofs)];
-            let commit = Commit { changes, witnessed: true, ..Commit::default() };
-            commit_and_wait(unlocked, commit, line(caller, action, &dropped))?;
-            unlocked.protectors.lock().retain(|judged| judged.key != dropped.key);
+            // What opened at start need not open now: those that would be left are tried again.
+            let others: Vec<Judged> =
+                all.into_iter().filter(|other| other.key != dropped.key && still_opens(unsealed, other)).collect();
+            may_drop(&others, &dropped, attended_start)?;
+            take_away(unlocked, &dropped, line(caller, action, &dropped))?;
             forget(unsealed, &dropped);
             raise_protector_alarms(unlocked);
             self.scrub_store()?;
@@ -141,7 +142,11 @@ impl Inner {
         self.protector_chore(caller, action, which, |unsealed| {
             let unlocked = &unsealed.running.unlocked;
             let mut judged = one(&unlocked.protectors.lock(), which)?.clone();
-            let record = judged.record.clone().ok_or_else(|| unreadable(which))?;
+            // The record as it lies in the store: it may have been damaged since the start, or be right again.
+            let served = is_served(unlocked, judged.key);
+            let stored = protectors::stored(&*unlocked.store).map_err(|_| Failure::StorageFailed)?;
+            let record = stored.into_iter().find(|stored| stored.key == judged.key).and_then(|found| found.record.ok());
+            let record = record.ok_or_else(|| unreadable(which))?;
             let protector = at_hand(unsealed, record.kind, passphrase)?;
             let opened = protector.unwrap(&record).map_err(|error| {
                 if protectors::is_attended(record.kind) {
@@ -150,7 +155,7 @@ impl Inner {
                     fault(ProtectorFault::DoesNotOpen, error.to_string(), &error.how_to_mend())
                 }
             })?;
-            if judged.state == ProtectorState::Tampered || !opened.same_as(unlocked.seals.read().root()) {
+            if !served || !opened.same_as(unlocked.seals.read().root()) {
                 let fix = "make it anew with `strongroom protector replace`";
                 return Err(fault(ProtectorFault::DoesNotOpen, "its record is not authentic".into(), fix));
             }
@@ -159,6 +164,7 @@ impl Inner {
             let commit = Commit { changes: vec![protectors::proof_change(&proofs)], ..Commit::default() };
             commit_and_wait(unlocked, commit, line(caller, action, &judged))?;
             (judged.state, judged.reason, judged.proven_at) = (ProtectorState::Proven, None, Some(now()));
+            judged.record = Some(record);
             let mut all = unlocked.protectors.lock();
             all.retain(|other| other.key != judged.key);
             all.push(judged.clone());
@@ -179,6 +185,13 @@ impl Inner {
             let unlocked = &unsealed.running.unlocked;
             let old = one(&unlocked.protectors.lock(), which)?.clone();
             let kind = old.kind().ok_or_else(|| unreadable(which))?;
+            if unlocked.index.read().get(old.key).is_none() {
+                let what = format!("protector `{which}` was never made by this server");
+                return Err(fault(ProtectorFault::NotFound, what, "drop it"));
+            }
+            if let Some(passphrase) = &passphrase {
+                strong(passphrase)?;
+            }
             let protector = at_hand(unsealed, kind, passphrase)?;
             let view = put(unlocked, caller, action, Some(&old), &*protector)?;
             forget(unsealed, &old);
@@ -259,16 +272,16 @@ fn put(
         proven_at: Some(now()),
     };
     let mut proofs = protectors::proofs(unlocked);
-    let listed = old.filter(|old| unlocked.index.read().get(old.key).is_some());
-    let commit = protectors::replacement(listed.map(|old| old.key), fresh, &mut proofs, now());
+    let mut commit = protectors::replacement(old.map(|old| old.key), fresh, &mut proofs, now());
+    if let Some(old) = old {
+        commit.changes.push(quarantine::clearance(old.key));
+        unlocked.quarantine.remove(old.key);
+    }
     commit_and_wait(unlocked, commit, line(caller, action, &judged))?;
     let mut all = unlocked.protectors.lock();
     all.retain(|other| old.is_none_or(|old| old.key != other.key));
     all.push(judged.clone());
     drop(all);
-    if let Some(old) = old {
-        unlocked.quarantine.remove(old.key);
-    }
     raise_protector_alarms(unlocked);
     Ok(judged.view(false))
 }
@@ -283,16 +296,50 @@ fn forget(unsealed: &Unsealed, judged: &Judged) {
     }
 }
 
-fn may_drop(all: &[Judged], dropped: &Judged, attended_start: bool) -> Result<(), Failure> {
-    let others = || all.iter().filter(|other| other.key != dropped.key);
-    if !others().any(|other| other.state == ProtectorState::Proven) {
+/// Removes the record, its proof notes, and what was noted about a failure of it.
+fn take_away(unlocked: &Unlocked, dropped: &Judged, line: AuditEntry) -> Result<(), Failure> {
+    if unlocked.index.read().get(dropped.key).is_none() {
+        unlocked.order(Order::Discard(dropped.key))?;
+    }
+    let mut proofs = protectors::proofs(unlocked);
+    proofs.forget(dropped.key.id);
+    let change = Change::Delete { key: dropped.key, name: NameChange::None };
+    let changes = vec![change, protectors::proof_change(&proofs), quarantine::clearance(dropped.key)];
+    unlocked.quarantine.remove(dropped.key);
+    commit_and_wait(unlocked, Commit { changes, witnessed: true, ..Commit::default() }, line)?;
+    unlocked.protectors.lock().retain(|judged| judged.key != dropped.key);
+    Ok(())
+}
+
+/// Whether a proven protector is still in the store as it was, and opens; a password only a person could try.
+fn still_opens(unsealed: &Unsealed, judged: &Judged) -> bool {
+    let unlocked = &unsealed.running.unlocked;
+    if judged.state != ProtectorState::Proven || !is_served(unlocked, judged.key) {
+        return false;
+    }
+    let Some(record) = &judged.record else { return false };
+    match protectors::unattended(record.kind, &unsealed.surroundings) {
+        Some(protector) => {
+            protector.unwrap(record).is_ok_and(|opened| opened.same_as(unlocked.seals.read().root()))
+        }
+        None => true,
+    }
+}
+
+/// Whether the store holds exactly what the index expects.
+fn is_served(unlocked: &Unlocked, key: RecordKey) -> bool {
+    unlocked.fetch(&[key]).is_ok_and(|fetched| matches!(fetched[..], [Ok(Some(_))]))
+}
+
+fn may_drop(others: &[Judged], dropped: &Judged, attended_start: bool) -> Result<(), Failure> {
+    if others.is_empty() {
         return Err(fault(
             ProtectorFault::LastProven,
-            "no other protector has opened since the server started".into(),
+            "no other protector opens now, or has opened since the server started".into(),
             "add or prove another one first",
         ));
     }
-    if dropped.opens_unattended() && !others().any(Judged::opens_unattended) && !attended_start {
+    if dropped.opens_unattended() && !others.iter().any(Judged::opens_unattended) && !attended_start {
         return Err(fault(
             ProtectorFault::LastUnattended,
             "without it the server cannot start without a person".into(),
@@ -321,7 +368,7 @@ fn fault(code: ProtectorFault, what: String, fix: &str) -> Failure {
     Failure::Protector { code, what, fix: fix.to_owned() }
 }
 
-fn line(caller: &Caller, action: Action, judged: &Judged) -> strongroom_envelope::log::AuditEntry {
+fn line(caller: &Caller, action: Action, judged: &Judged) -> AuditEntry {
     let kind = judged.kind().map_or("unknown", Kind::name);
     let trace = Trace::of(format!("{kind} {}", judged.key.id));
     entry(caller, action.word(), &trace, "ok")

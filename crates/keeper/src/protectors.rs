@@ -12,6 +12,7 @@ use strongroom_store::{Store, StoreError};
 
 use crate::facade::{ProtectorState, ProtectorView};
 use crate::quarantine::Finding;
+use crate::settle::raise_protector_alarms;
 use crate::unlocked::Unlocked;
 
 /// One protector record as it lies in the store: hostile until the root key has vouched for it.
@@ -194,6 +195,27 @@ fn judge_one(unlocked: &Unlocked, tried: &Tried, proven_at: Option<Timestamp>, n
         Outcome::Attended => (ProtectorState::Unproven, None, proven_at),
     };
     Judged { key: tried.key, record: tried.record.clone(), state, reason, proven_at }
+}
+
+/// The record of a protector failed while the server runs: it is not one that opens any more.
+pub fn distrust(unlocked: &Unlocked, key: RecordKey, finding: Finding) {
+    for judged in unlocked.protectors.lock().iter_mut().filter(|judged| judged.key == key) {
+        judged.state = ProtectorState::Tampered;
+        judged.reason = Some(format!("the record is {}", finding.word()));
+    }
+    raise_protector_alarms(unlocked);
+}
+
+/// The record of a protector is right again. That it opens is shown by `prove` or the next start.
+pub fn trust_again(unlocked: &Unlocked, key: RecordKey) {
+    let stored = stored(&*unlocked.store).unwrap_or_default();
+    let record = stored.into_iter().find(|stored| stored.key == key).and_then(|found| found.record.ok());
+    for judged in unlocked.protectors.lock().iter_mut().filter(|judged| judged.key == key) {
+        judged.state = ProtectorState::Unproven;
+        judged.reason = None;
+        judged.record = record.clone();
+    }
+    raise_protector_alarms(unlocked);
 }
 
 impl Judged {

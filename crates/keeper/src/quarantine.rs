@@ -15,6 +15,7 @@ use crate::clock::now;
 use crate::committer::{Job, Order, Outcome};
 use crate::facade::QuarantineView;
 use crate::journal::Severity;
+use crate::protectors;
 use crate::unlocked::Unlocked;
 use crate::witness::system_entry;
 
@@ -83,7 +84,9 @@ impl Quarantine {
     pub fn found(&self, unlocked: &Unlocked, key: RecordKey, finding: Finding) {
         if self.list(key, finding, None) {
             self.report(unlocked, key, finding);
-            unlocked.distrust_protector(key, finding);
+            if key.kind == RecordKind::Protector {
+                protectors::distrust(unlocked, key, finding);
+            }
         }
     }
 

@@ -92,7 +92,7 @@ impl Inner {
             Choice::Root(root) => root,
             Choice::Foreign | Choice::None => return self.keep_locked(locked, LockReason::ForeignRoot, ""),
         };
-        let mut witnessing = locked.witnessing.lock().take();
+        let mut witnessing = lend(&mut locked.witnessing.lock());
         let established = boot::establish(
             &self.settings,
             Arc::clone(&self.store),
@@ -166,6 +166,14 @@ impl Inner {
         unsealed.running.stop();
         drop(witness.tell(Note::Disarm));
         Ok(())
+    }
+}
+
+/// Takes an anchor away; a witness is shared, so that lines can be written meanwhile.
+fn lend(witnessing: &mut Option<boot::Witnessing>) -> Option<boot::Witnessing> {
+    match witnessing {
+        Some(boot::Witnessing::Started(witness)) => Some(boot::Witnessing::Started(Arc::clone(witness))),
+        Some(boot::Witnessing::Anchor(_)) | None => witnessing.take(),
     }
 }
 

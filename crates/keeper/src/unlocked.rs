@@ -14,11 +14,11 @@ use strongroom_secret::SecretBytes;
 use strongroom_store::Store;
 
 use crate::committer::Order;
-use crate::facade::{Alarm, Failure, ProtectorState};
+use crate::facade::{Alarm, Failure};
 use crate::index::Index;
 use crate::journal::Journal;
 use crate::keys::ApplicationKeys;
-use crate::protectors::Judged;
+use crate::protectors::{self, Judged};
 use crate::quarantine::{self, Finding, Quarantine};
 use crate::retries::Retries;
 use crate::seals::Seals;
@@ -265,20 +265,9 @@ impl Unlocked {
                     self.tokens.insert(key.id, token);
                 }
             }
+            RecordKind::Protector => protectors::trust_again(self, key),
             _ => {}
         }
-    }
-
-    /// A protector whose record failed while the server runs is not one that opens.
-    pub fn distrust_protector(&self, key: RecordKey, finding: Finding) {
-        if key.kind != RecordKind::Protector {
-            return;
-        }
-        for judged in self.protectors.lock().iter_mut().filter(|judged| judged.key == key) {
-            judged.state = ProtectorState::Tampered;
-            judged.reason = Some(format!("the record is {}", finding.word()));
-        }
-        crate::settle::raise_protector_alarms(self);
     }
 
     /// What is made from records in memory follows a committed change.

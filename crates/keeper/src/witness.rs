@@ -150,7 +150,10 @@ impl Witness {
         let thread = self.thread.lock().take();
         if let Some(thread) = thread {
             drop(self.sender.send(Note::Stop));
-            drop(thread.join());
+            // A reply that the thread itself carries may be the last to hold the witness.
+            if thread.thread().id() != thread::current().id() {
+                drop(thread.join());
+            }
         }
     }
 }
@@ -256,7 +259,11 @@ impl Keeping {
         let position = self.trail.position();
         batch.slot.audit_seq = position.seq;
         batch.slot.audit_head = position.head;
-        self.slot = Some(batch.slot);
+        // Lines of older batches are appended again after a crash; the anchor never goes back for them.
+        let newest = self.slot.as_ref().or(self.anchor.newest()).map_or(0, |newest| newest.epoch);
+        if epoch >= newest {
+            self.slot = Some(batch.slot);
+        }
         if batch.witnessed {
             self.anchor_first = true;
             self.durable.append(&mut batch.finish);
@@ -275,8 +282,9 @@ impl Keeping {
     fn write(&mut self) -> Result<(), WitnessError> {
         let now_instant = Instant::now();
         self.trail.write()?;
-        if let Some(slot) = self.slot.take() {
+        if let Some(slot) = self.slot {
             self.anchor.write(slot)?;
+            self.slot = None;
             self.shared.slot.lock().clone_from(&self.anchor.newest().cloned());
             self.anchor_due.get_or_insert(now_instant + ANCHOR_SYNC);
         }

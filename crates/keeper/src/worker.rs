@@ -204,10 +204,7 @@ impl<O: Operation> Run<O> {
             Outcome::Done => return self.reply(Ok(reply)),
             Outcome::Conflict | Outcome::Repeated if self.attempt + 1 < ATTEMPTS => {
                 self.attempt += 1;
-                let workers = Arc::clone(&self.workers);
-                // When the queue is full the answer's sender is dropped with the work, and the caller is told `Busy`.
-                drop(workers.submit(Work::Run(Box::new(move || self.work()))));
-                return;
+                return self.again(trace);
             }
             Outcome::Conflict | Outcome::Repeated => Refusal::Contention { target: trace.target.clone() }.into(),
             Outcome::Full => Failure::StorageFull,
@@ -217,6 +214,25 @@ impl<O: Operation> Run<O> {
             Outcome::AuditUnavailable => return self.reply(Err(Failure::AuditUnavailable)),
         };
         self.finish_refused(failure, trace);
+    }
+
+    /// Queues another attempt. It was accepted once, so when the queue is full by now its refusal gets a line.
+    fn again(self, trace: &Trace) {
+        let workers = Arc::clone(&self.workers);
+        let run = Arc::new(Mutex::new(Some(self)));
+        let queued = Arc::clone(&run);
+        let work = move || {
+            let run = queued.lock().take();
+            if let Some(run) = run {
+                run.work();
+            }
+        };
+        if let Err(failure) = workers.submit(Work::Run(Box::new(work))) {
+            let run = run.lock().take();
+            if let Some(run) = run {
+                run.finish_refused(failure, trace);
+            }
+        }
     }
 
     fn reply(self, outcome: Result<O::Reply, Failure>) {

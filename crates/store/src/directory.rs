@@ -67,7 +67,9 @@ pub enum DirectoryError {
         user: u32,
     },
     /// Others may enter it and it holds files we did not make, so its mode is not ours to change.
-    #[error("the data directory {path} has mode {mode:04o} and holds other files; use an empty directory, or `chmod 0700` it")]
+    #[error(
+        "the data directory {path} has mode {mode:04o} and holds other files; use an empty directory, or `chmod 0700` it"
+    )]
     Shared {
         /// Which directory.
         path: PathBuf,
@@ -132,8 +134,7 @@ impl DataDirectory {
             if !made && (mode & STICKY != 0 || !ours(&path)?) {
                 return Err(DirectoryError::Shared { path, mode });
             }
-            rustix::fs::fchmod(&descriptor, Mode::from_raw_mode(OWNER_ONLY))
-                .map_err(|error| opened(error.into()))?;
+            rustix::fs::fchmod(&descriptor, Mode::from_raw_mode(OWNER_ONLY)).map_err(|error| opened(error.into()))?;
         }
         let lock = lock(&path, &descriptor)?;
         Ok(DataDirectory { path, canonical, descriptor, _lock: lock })
@@ -183,8 +184,8 @@ fn exists(path: &Path) -> bool {
 }
 
 fn open(path: &Path) -> Result<OwnedFd, DirectoryError> {
-    let metadata = std::fs::symlink_metadata(path)
-        .map_err(|source| DirectoryError::Open { path: path.to_path_buf(), source })?;
+    let metadata =
+        std::fs::symlink_metadata(path).map_err(|source| DirectoryError::Open { path: path.to_path_buf(), source })?;
     if metadata.is_symlink() {
         return Err(DirectoryError::SymbolicLink { path: path.to_path_buf() });
     }
@@ -218,8 +219,8 @@ fn lock(path: &Path, directory: &OwnedFd) -> Result<File, DirectoryError> {
     let failed = |source| DirectoryError::Lock { path: path.to_path_buf(), source };
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let owner_only = Mode::RUSR | Mode::WUSR;
-    let descriptor = rustix::fs::openat(directory, LOCK_FILE, flags, owner_only)
-        .map_err(|error| failed(error.into()))?;
+    let descriptor =
+        rustix::fs::openat(directory, LOCK_FILE, flags, owner_only).map_err(|error| failed(error.into()))?;
     let status = rustix::fs::fstat(&descriptor).map_err(|error| failed(error.into()))?;
     if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
         return Err(failed(io::Error::other("the lock is not a regular file")));

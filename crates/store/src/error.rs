@@ -18,10 +18,7 @@ pub struct BackendFailure {
 
 impl BackendFailure {
     /// `attempted` failed because of `source`.
-    pub fn new(
-        attempted: &'static str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> BackendFailure {
+    pub fn new(attempted: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> BackendFailure {
         BackendFailure { attempted, source: source.into() }
     }
 }

@@ -15,8 +15,7 @@ pub use batch::{Batch, Change, Limit, Limits};
 pub use directory::{DataDirectory, DirectoryError};
 pub use error::{BackendFailure, CommitError, StoreError};
 pub use sqlite::{
-    DATABASE_FILE, OpenError, OpenOptions, RECOVERY_MARKER, RecoverError, Recovery,
-    SettingError, SqliteStore, recover,
+    DATABASE_FILE, OpenError, OpenOptions, RECOVERY_MARKER, RecoverError, Recovery, SettingError, SqliteStore, recover,
 };
 
 /// An ordered map from short keys to sealed bytes.

@@ -83,9 +83,7 @@ impl Store for SqliteStore {
 
     fn commit(&self, batch: &Batch<'_>) -> Result<(), CommitError> {
         self.limits().check(batch)?;
-        self.writer.lock().commit(batch, || {
-            Some((self.scanners.pause_if_idle()?, self.readers.pause()))
-        })
+        self.writer.lock().commit(batch, || Some((self.scanners.pause_if_idle()?, self.readers.pause())))
     }
 
     fn scrub(&self) -> Result<(), StoreError> {

@@ -74,6 +74,7 @@ pub(crate) fn open(settings: TrailSettings, volume: Box<dyn Volume>, now: Timest
     let segment = (tail.newest.0, file);
     let mut trail = assemble(settings, volume, segment, tail.last, (keys, key), now)?;
     trail.last_epoch = tail.last_epoch;
+    trail.within_batch = tail.last_place.map(|(epoch, _)| epoch) > tail.last_epoch.map(|(epoch, _)| epoch);
     trail.since_checkpoint.lines = tail.unsigned_lines;
     trail.since_checkpoint.macs = tail.unsigned_macs;
     if tail.torn_bytes.is_some() {
@@ -157,6 +158,7 @@ fn assemble(
         macs: None,
         line,
         last_epoch: None,
+        within_batch: false,
         since_checkpoint: SinceCheckpoint::none(now),
         found: None,
     })

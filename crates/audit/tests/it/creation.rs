@@ -62,6 +62,32 @@ fn inspection_tells_what_a_start_needs_and_writes_nothing() {
     assert_eq!(std::fs::read(folder.path().join(SEGMENT)).unwrap(), before);
 }
 
+/// So a checkpoint alone tells that everything up to its epoch is in the trail.
+#[test]
+fn a_checkpoint_never_divides_a_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut trail, _) = trail(folder.path(), 3);
+    assert_eq!(inspect(folder.path()).last_place, Some((3, u32::MAX)));
+    let partial = strongroom_audit::Place { anchor: None, ..place(4, 0) };
+    trail.append(&entry("first of two"), Some(partial));
+    let much_later = strongroom_envelope::Timestamp(NOW.0 + 1_000_000);
+    assert!(!trail.checkpoint_due(much_later));
+    let position = trail.position();
+    trail.checkpoint(much_later).unwrap();
+    assert_eq!((trail.position(), trail.synced()), (position, position));
+    drop(trail);
+
+    let mut trail = Trail::open(settings(folder.path()), NOW).unwrap();
+    assert_eq!(inspect(folder.path()).last_place, Some((4, 0)));
+    trail.append(&entry("locked"), None);
+    assert!(!trail.checkpoint_due(much_later));
+    trail.append(&entry("second of two"), Some(place(4, 1)));
+    assert!(trail.checkpoint_due(much_later));
+    trail.checkpoint(much_later).unwrap();
+    let tail = inspect(folder.path());
+    assert_eq!((tail.last_place, tail.last_epoch), (Some((4, u32::MAX)), Some((4, [4; 32]))));
+}
+
 #[test]
 fn a_torn_end_is_cut_and_the_cut_is_a_line() {
     let torn: [&[u8]; 5] = [b"{\"seq\":8", b"garbage\n", b"\0\0\0\0", b"\0\0\n{\"seq\":9}\nmore\n", b"\n"];
@@ -150,16 +176,16 @@ fn checkpoints_are_due_by_lines_and_by_time() {
 
 fn inspect(folder: &Path) -> Tail {
     match Trail::inspect(&settings(folder)).unwrap() {
-        Inspection::Present(tail) => tail,
+        Inspection::Present(tail) => *tail,
         Inspection::Missing => panic!("the trail is there"),
     }
 }
 
 fn broken(folder: &Path, changed: &[Vec<u8>]) -> (u64, Flaw) {
     write_lines(&folder.join(SEGMENT), changed);
-    match Trail::open(settings(folder), NOW) {
+    match Trail::inspect(&settings(folder)) {
         Err(TrailError::Broken { line, flaw, .. }) => (line, flaw),
-        other => panic!("opened: {}", other.is_ok()),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -104,7 +104,7 @@ fn lines_that_change_after_the_inspection_are_found() {
 
 fn inspect(folder: &Path) -> Tail {
     match Trail::inspect(&settings(folder)).unwrap() {
-        Inspection::Present(tail) => tail,
+        Inspection::Present(tail) => *tail,
         Inspection::Missing => panic!("the trail is there"),
     }
 }

@@ -1,6 +1,6 @@
 //! The trail through its public API, on real files.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod creation;
 mod forging;

@@ -12,6 +12,7 @@ mod oaep;
 mod password;
 mod peer;
 mod peer_process;
+mod residue;
 mod selftest;
 mod signature;
 mod vectors;

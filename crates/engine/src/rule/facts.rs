@@ -1,6 +1,7 @@
 //! What a rule may know, and the record of what it was told.
 
 use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use strongroom_envelope::body::{self, Body, BodyError};
@@ -40,12 +41,15 @@ struct RecordAnswer {
     key: RecordKey,
     answer: Result<Option<Opened>, Refusal>,
     decoded: OnceLock<Box<dyn Any + Send + Sync>>,
+    /// Whether a run of the rule has looked at it. The runs after it do so too, so that this need not be undone.
+    told: AtomicBool,
 }
 
 impl Answers {
     /// Answers [`Need::Record`]; a refusal when the record cannot be served.
     pub fn record(&mut self, key: RecordKey, answer: Result<Option<Opened>, Refusal>) {
-        self.records.push(RecordAnswer { key, answer, decoded: OnceLock::new() });
+        let (decoded, told) = (OnceLock::new(), AtomicBool::new(false));
+        self.records.push(RecordAnswer { key, answer, decoded, told });
     }
     /// Answers [`Need::Name`].
     pub fn name(&mut self, kind: RecordKind, name: Name, id: Option<Id>) {
@@ -140,8 +144,6 @@ pub struct Facts<'a> {
     principal: &'a Principal,
     answers: &'a Answers,
     randomness: &'a mut dyn Randomness,
-    /// Which of the record answers the rule was told.
-    told: Vec<bool>,
     /// Where the next record answer is likely to stand.
     next: usize,
     name_expects: Vec<(RecordKind, Name, Option<Id>)>,
@@ -156,16 +158,7 @@ impl<'a> Facts<'a> {
         answers: &'a Answers,
         randomness: &'a mut dyn Randomness,
     ) -> Self {
-        Self {
-            now,
-            principal,
-            answers,
-            randomness,
-            told: vec![false; answers.records.len()],
-            next: 0,
-            name_expects: Vec::new(),
-            trace: Trace::default(),
-        }
+        Self { now, principal, answers, randomness, next: 0, name_expects: Vec::new(), trace: Trace::default() }
     }
 
     /// The time of this request.
@@ -225,9 +218,7 @@ impl<'a> Facts<'a> {
             return Err(Stop::Need(vec![Need::Record(key)]));
         };
         self.next = at + 1;
-        if let Some(told) = self.told.get_mut(at) {
-            *told = true;
-        }
+        answer.told.store(true, Ordering::Relaxed);
         Ok(answer.body()?)
     }
 
@@ -286,8 +277,8 @@ impl<'a> Facts<'a> {
 
     /// Ends a rule that changes something: the preconditions are what the rule was told.
     pub fn commit<R>(&mut self, reply: R, changes: Vec<Change>) -> Done<R> {
-        let told = self.answers.records.iter().zip(&self.told).filter(|(_, told)| **told);
-        let expects = told.filter_map(|(answer, _)| answer.expectation()).collect();
+        let told = self.answers.records.iter().filter(|answer| answer.told.load(Ordering::Relaxed));
+        let expects = told.filter_map(RecordAnswer::expectation).collect();
         let names = std::mem::take(&mut self.name_expects);
         Done { reply, commit: Commit { changes, expects, names, witnessed: false } }
     }

@@ -55,13 +55,15 @@ fn proof() {
     let mut body = ProofBody::default();
     body.fallback_starts = 300;
     body.note(Id([2; 16]), Timestamp(23));
+    body.note(Id([3; 16]), Timestamp(25));
     body.note(Id([1; 16]), Timestamp(24));
     body.note(Id([2; 16]), BEGIN);
-    let (one, two) = ("01".repeat(16), "02".repeat(16));
-    check(&body, &format!("a3 0001 01 82 82 50{one} 1818 82 50{two} {TIME} 02 19012c"));
+    let (one, two, three) = ("01".repeat(16), "02".repeat(16), "03".repeat(16));
+    let rows = format!("83 82 50{one} 1818 82 50{two} {TIME} 82 50{three} 1819");
+    check(&body, &format!("a3 0001 01 {rows} 02 19012c"));
     assert_eq!(body.last_proven_at(Id([2; 16])), Some(BEGIN));
     body.forget(Id([2; 16]));
-    assert_eq!((body.last_proven_at(Id([2; 16])), body.proven().len()), (None, 1));
+    assert_eq!((body.last_proven_at(Id([2; 16])), body.proven().len()), (None, 2));
 }
 
 #[test]

@@ -161,7 +161,11 @@ fn entries_come_back_from_their_lines() {
     for entry in [full, bare] {
         let line = Line { seq: 9, node: "n".into(), ..Line::of_entry(&entry, 42, 7) };
         assert_eq!((line.epoch, line.index), (Some(42), Some(7)));
-        let read = parse(rendered(&line).as_bytes()).unwrap();
+        let said = rendered(&line);
+        for absent in ["\"remote\"", "\"target\"", "\"key\"", "\"key_version\"", "\"count\"", "\"request\""] {
+            assert_eq!(said.contains(absent), entry.count > 0, "{absent}");
+        }
+        let read = parse(said.as_bytes()).unwrap();
         assert_eq!(read.to_entry(), entry);
         assert_eq!(Line::from(&entry).epoch, None);
     }

@@ -3,3 +3,4 @@
 
 mod life;
 mod site;
+mod timing;

@@ -35,8 +35,7 @@ const FUSE: u32 = 0x6573_5546;
 
 /// File systems in user space that store on a local disk. Every other one may be remote (sshfs,
 /// s3fs, virtiofs, …), and the magic number does not tell.
-const LOCAL_FUSE: &[&str] =
-    &["fuseblk", "fuse.fuse-overlayfs", "fuse.gocryptfs", "fuse.encfs", "fuse.cryfs"];
+const LOCAL_FUSE: &[&str] = &["fuseblk", "fuse.fuse-overlayfs", "fuse.gocryptfs", "fuse.encfs", "fuse.cryfs"];
 
 /// The kind of network file system `directory` lies on, or `None` on a local volume.
 pub(super) fn network(directory: impl AsFd) -> io::Result<Option<String>> {

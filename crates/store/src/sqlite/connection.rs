@@ -38,8 +38,9 @@ const FOREIGN_LOCK: Duration = Duration::from_secs(5);
 
 /// Pages the writer remembers, in KiB (negative by SQLite's convention): random updates stay in memory.
 const WRITER_CACHE: i64 = -32_768;
-/// Readers forget their pages at every commit, so more would seldom help.
-const READER_CACHE: i64 = -2_048;
+/// Enough for all inner pages and the key pages of some 200,000 records. Readers forget their
+/// pages at every commit, so more would seldom help.
+const READER_CACHE: i64 = -12_288;
 const SCANNER_CACHE: i64 = -8_192;
 
 /// After a long scan has held up the WAL, the file shrinks to this when it starts over.
@@ -83,17 +84,14 @@ pub(super) fn open(path: &Path, role: Role) -> Result<Connection, OpenError> {
 /// Turns an empty database into one in WAL mode.
 pub(super) fn use_wal(connection: &Connection) -> Result<(), OpenError> {
     set(connection, "page_size", PAGE_SIZE)?;
-    connection
-        .pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))
-        .map_err(OpenError::reading)?;
+    connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(OpenError::reading)?;
     check_wal(connection)
 }
 
 /// Refuses a database that is not in WAL mode: ours is from the moment it has its name.
 pub(super) fn check_wal(connection: &Connection) -> Result<(), OpenError> {
-    let mode: String = connection
-        .pragma_query_value(None, "journal_mode", |row| row.get(0))
-        .map_err(OpenError::reading)?;
+    let mode: String =
+        connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(OpenError::reading)?;
     if mode == "wal" { Ok(()) } else { Err(OpenError::NotWal) }
 }
 
@@ -152,12 +150,6 @@ fn set(connection: &Connection, setting: &'static str, wanted: i64) -> Result<()
             error => Err(error),
         })
         .map_err(OpenError::reading)?;
-    let found: i64 = connection
-        .pragma_query_value(None, setting, |row| row.get(0))
-        .map_err(OpenError::reading)?;
-    if found == wanted {
-        Ok(())
-    } else {
-        Err(OpenError::Setting(SettingError { setting, wanted, found }))
-    }
+    let found: i64 = connection.pragma_query_value(None, setting, |row| row.get(0)).map_err(OpenError::reading)?;
+    if found == wanted { Ok(()) } else { Err(OpenError::Setting(SettingError { setting, wanted, found })) }
 }

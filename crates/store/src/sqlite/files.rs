@@ -31,8 +31,8 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn of(directory: &Path) -> Result<Files, OpenError> {
-        let directory = std::fs::canonicalize(directory)
-            .map_err(|source| OpenError::file("finding", directory, source))?;
+        let directory =
+            std::fs::canonicalize(directory).map_err(|source| OpenError::file("finding", directory, source))?;
         Ok(Files { directory })
     }
 
@@ -147,8 +147,7 @@ impl Files {
     }
 
     pub(super) fn sync(&self) -> Result<(), OpenError> {
-        sync_directory(&self.directory)
-            .map_err(|source| OpenError::file("syncing", &self.directory, source))
+        sync_directory(&self.directory).map_err(|source| OpenError::file("syncing", &self.directory, source))
     }
 
     fn move_durably(&self, from: &Path, to: &Path) -> Result<(), OpenError> {
@@ -174,9 +173,7 @@ fn create(path: &Path) -> io::Result<()> {
 
 fn remove(path: &Path) -> Result<(), OpenError> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(OpenError::file("removing", path, error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(OpenError::file("removing", path, error)),
         _ => Ok(()),
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
+use super::SqliteStore;
 use super::connection::{self, Role, SettingError};
 use super::failure::{Meaning, meaning};
 use super::files::Files;
@@ -14,7 +15,6 @@ use super::recovery::{self, RecoverError};
 use super::scanners::Scanners;
 use super::schema;
 use super::writer::Writer;
-use super::SqliteStore;
 use crate::BackendFailure;
 
 /// How to open a store.
@@ -34,7 +34,7 @@ pub struct OpenOptions {
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        OpenOptions { create: true, readers: (2 * cores).clamp(4, 16), wal_pages: 1000 }
+        OpenOptions { create: true, readers: (cores + 2).clamp(4, 16), wal_pages: 1000 }
     }
 }
 

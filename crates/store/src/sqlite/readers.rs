@@ -86,11 +86,7 @@ const STATEMENTS: [&str; 4] = [
      (SELECT sealed FROM record WHERE key = ?3), (SELECT sealed FROM record WHERE key = ?4)",
 ];
 
-fn together(
-    connection: &Connection,
-    statement: &str,
-    keys: &[&[u8]],
-) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
+fn together(connection: &Connection, statement: &str, keys: &[&[u8]]) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
     let row = |row: &Row<'_>| (0..keys.len()).map(|column| value(row, column)).collect();
     connection
         .prepare_cached(statement)?
@@ -99,16 +95,14 @@ fn together(
         .map(|values| values.unwrap_or_else(|| vec![None; keys.len()]))
 }
 
-fn one_by_one(
-    connection: &Connection,
-    statement: &str,
-    keys: &[&[u8]],
-) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
-    let snapshot = connection.unchecked_transaction()?;
-    let mut statement = snapshot.prepare_cached(statement)?;
-    keys.iter()
-        .map(|key| statement.query_row([key], |row| value(row, 0)).optional().map(Option::flatten))
-        .collect()
+fn one_by_one(connection: &Connection, statement: &str, keys: &[&[u8]]) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
+    // Prepared like every other statement: parsing BEGIN costs more than a read.
+    connection.prepare_cached("BEGIN")?.execute([])?;
+    let mut statement = connection.prepare_cached(statement)?;
+    let read = |key: &&[u8]| statement.query_row([*key], |row| value(row, 0)).optional();
+    let values = keys.iter().map(read).map(|found| found.map(Option::flatten)).collect();
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    values
 }
 
 fn value(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Vec<u8>>> {

@@ -68,9 +68,7 @@ pub(super) fn copy(files: &Files) -> Result<Recovery, RecoverError> {
     let path = files.start_unfinished()?;
     let name = path.as_os_str().as_encoded_bytes();
     // SQLite takes a path as text; bytes that are not UTF-8 pass through unchanged.
-    old.prepare("VACUUM INTO CAST(?1 AS TEXT)")
-        .and_then(|mut statement| statement.execute([name]))
-        .map_err(failed)?;
+    old.prepare("VACUUM INTO CAST(?1 AS TEXT)").and_then(|mut statement| statement.execute([name])).map_err(failed)?;
     let new = connection::open(&path, Role::Writer)?;
     connection::use_wal(&new)?;
     finish(new)?;
@@ -118,8 +116,6 @@ fn failed(error: rusqlite::Error) -> RecoverError {
     let failure = BackendFailure::new("copying the store", error);
     match meaning {
         Meaning::Full => RecoverError::Full(failure),
-        Meaning::Damaged | Meaning::Held | Meaning::Device | Meaning::Other => {
-            RecoverError::Copy(failure)
-        }
+        Meaning::Damaged | Meaning::Held | Meaning::Device | Meaning::Other => RecoverError::Copy(failure),
     }
 }

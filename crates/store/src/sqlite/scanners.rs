@@ -30,20 +30,15 @@ impl Scanners {
     }
 
     pub(super) fn scan(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
-        self.with(|connection| {
-            walk(connection, prefix, visit).map_err(|error| store_error("scanning records", error))
-        })
+        self.with(|connection| walk(connection, prefix, visit).map_err(|error| store_error("scanning records", error)))
     }
 
     pub(super) fn check_pages(&self) -> Result<(), StoreError> {
         self.with(|connection| {
-            let finding = first_finding(connection)
-                .map_err(|error| store_error("checking the pages", error))?;
+            let finding = first_finding(connection).map_err(|error| store_error("checking the pages", error))?;
             match finding {
                 None => Ok(()),
-                Some(finding) => {
-                    Err(StoreError::Damaged(BackendFailure::new("checking the pages", finding)))
-                }
+                Some(finding) => Err(StoreError::Damaged(BackendFailure::new("checking the pages", finding))),
             }
         })
     }
@@ -91,15 +86,13 @@ impl Drop for Running<'_> {
 
 /// The first thing SQLite's integrity check says, if it is not content.
 pub(super) fn first_finding(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    let finding: String =
-        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    let finding: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     Ok((finding != "ok").then_some(finding))
 }
 
 fn walk(connection: &Connection, prefix: &[u8], visit: &mut Visit<'_>) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(RANGE)?;
-    let mut rows =
-        statement.query(params![prefix, end(prefix), Limits::LOCAL.value_bytes as i64])?;
+    let mut rows = statement.query(params![prefix, end(prefix), Limits::LOCAL.value_bytes as i64])?;
     while let Some(row) = rows.next()? {
         if visit(bytes(row.get_ref(0)?), bytes(row.get_ref(1)?)) == ControlFlow::Break(()) {
             break;

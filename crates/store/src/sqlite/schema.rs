@@ -5,8 +5,7 @@ use rusqlite::Connection;
 use super::open::OpenError;
 
 /// The schema as `sqlite_schema` must show it, byte for byte.
-pub(super) const RECORD: &str =
-    "CREATE TABLE record(key BLOB PRIMARY KEY, sealed BLOB NOT NULL) STRICT";
+pub(super) const RECORD: &str = "CREATE TABLE record(key BLOB PRIMARY KEY, sealed BLOB NOT NULL) STRICT";
 
 /// "SROM" in the file's header: a Strongroom store.
 pub(super) const APPLICATION_ID: i32 = 0x5352_4f4d;
@@ -15,10 +14,8 @@ pub(super) const APPLICATION_ID: i32 = 0x5352_4f4d;
 pub(super) const FORMAT: i32 = 1;
 
 /// Type, name, table and statement of every row `sqlite_schema` may have, in this order.
-const ENTRIES: [(&str, &str, &str, Option<&str>); 2] = [
-    ("table", "record", "record", Some(RECORD)),
-    ("index", "sqlite_autoindex_record_1", "record", None),
-];
+const ENTRIES: [(&str, &str, &str, Option<&str>); 2] =
+    [("table", "record", "record", Some(RECORD)), ("index", "sqlite_autoindex_record_1", "record", None)];
 
 /// Writes table, application id and format in one transaction.
 pub(super) fn write(connection: &Connection) -> rusqlite::Result<()> {

@@ -28,11 +28,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(
-        mut connection: Connection,
-        files: Files,
-        long: usize,
-    ) -> Result<Writer, OpenError> {
+    pub(super) fn new(mut connection: Connection, files: Files, long: usize) -> Result<Writer, OpenError> {
         let wal_pages = Arc::new(AtomicUsize::new(0));
         let told = Arc::clone(&wal_pages);
         connection
@@ -78,10 +74,7 @@ impl Writer {
         let checkpoint = checkpoint(&self.connection, "PRAGMA wal_checkpoint(TRUNCATE)")
             .map_err(|error| self.maintenance_failed("emptying the WAL", error))?;
         if checkpoint.busy {
-            return Err(StoreError::Held(BackendFailure::new(
-                "emptying the WAL",
-                "another program reads the store",
-            )));
+            return Err(StoreError::Held(BackendFailure::new("emptying the WAL", "another program reads the store")));
         }
         self.wal_pages.store(0, Ordering::Relaxed);
         self.checkpoint_at = self.long;
@@ -101,9 +94,7 @@ impl Writer {
         self.connection.close().map_err(|(_, error)| store_error("closing", error))?;
         sync(&self.files.database())
             .map_err(|error| StoreError::Failed(BackendFailure::new("syncing the store", error)))?;
-        self.files
-            .sync()
-            .map_err(|error| StoreError::Failed(BackendFailure::new("syncing the directory", error)))
+        self.files.sync().map_err(|error| StoreError::Failed(BackendFailure::new("syncing the directory", error)))
     }
 
     /// Keeps the WAL short. It is done before a batch, never behind its commit, so that a failed
@@ -136,9 +127,9 @@ impl Writer {
     }
 
     fn begin(&self) -> Result<(), CommitError> {
-        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| CommitError::Failed {
-            source: BackendFailure::new("beginning the transaction", error),
-        })
+        self.connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .map_err(|error| CommitError::Failed { source: BackendFailure::new("beginning the transaction", error) })
     }
 
     /// Before COMMIT: nothing of the batch is there, whatever the error was.

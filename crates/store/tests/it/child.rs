@@ -124,10 +124,7 @@ fn work(directory: &Path, script: &str) -> Result<(), Box<dyn std::error::Error>
     Ok(())
 }
 
-fn opened(
-    directory: &Path,
-    options: OpenOptions,
-) -> Result<(Box<dyn Store>, Workload), Box<dyn std::error::Error>> {
+fn opened(directory: &Path, options: OpenOptions) -> Result<(Box<dyn Store>, Workload), Box<dyn std::error::Error>> {
     let store = Box::new(SqliteStore::open(directory, options)?);
     let commits = boundary(&*store);
     say("opened", commits);

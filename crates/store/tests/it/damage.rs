@@ -20,8 +20,7 @@ fn scratch() -> tempfile::TempDir {
 /// The files of a store whose process ended without closing it after `commits` commits.
 fn left_behind(commits: u64) -> (Vec<u8>, Vec<u8>) {
     let directory = tempfile::tempdir().unwrap();
-    let mut child =
-        child::command(&[], directory.path(), &format!("long-wal commit:{commits}")).spawn().unwrap();
+    let mut child = child::command(&[], directory.path(), &format!("long-wal commit:{commits}")).spawn().unwrap();
     assert!(child::listen(&mut child).any(|said| said == Said::Acknowledged(commits)));
     child.wait().unwrap();
     let read = |name| std::fs::read(directory.path().join(name)).unwrap();
@@ -53,8 +52,8 @@ fn a_wal_torn_at_any_sector_leaves_an_earlier_moment() {
         garbage.extend((end..wal.len()).map(|at| (at * 31 >> 3) as u8));
         let mut missing = wal.clone();
         missing[end..(end + SECTOR).min(wal.len())].fill(0);
-        let found = [cut, zeroed, garbage, missing]
-            .map(|torn| boundary(&opened(scratch().path(), &database, &torn).unwrap()));
+        let found =
+            [cut, zeroed, garbage, missing].map(|torn| boundary(&opened(scratch().path(), &database, &torn).unwrap()));
         assert!(found[..3].iter().all(|commits| *commits == found[0]), "at {end}: {found:?}");
         assert!((before..=commits).contains(&found[0]), "at {end}: {found:?} after {before}");
         before = found[0];

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use strongroom_store::{
-    Batch, Change, CommitError, OpenOptions, RECOVERY_MARKER, SqliteStore, Store,
-};
+use strongroom_store::{Batch, Change, CommitError, OpenOptions, RECOVERY_MARKER, SqliteStore, Store};
 
 use crate::child::{self, Said};
 use crate::workload::boundary;

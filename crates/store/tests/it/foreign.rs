@@ -54,10 +54,8 @@ impl Closed {
 #[test]
 fn a_closed_store_is_one_file_and_opens_again() {
     let closed = Closed::new();
-    let mut names: Vec<_> = std::fs::read_dir(closed.directory.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir(closed.directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["store.db"]);
     let store = closed.open().unwrap();
@@ -77,10 +75,7 @@ fn any_other_schema_is_refused() {
         ("ALTER TABLE record ADD COLUMN more BLOB", "record"),
         ("DROP TABLE record", "record"),
         // The same table, written with one blank more.
-        (
-            "DROP TABLE record; CREATE TABLE record (key BLOB PRIMARY KEY, sealed BLOB NOT NULL) STRICT",
-            "record",
-        ),
+        ("DROP TABLE record; CREATE TABLE record (key BLOB PRIMARY KEY, sealed BLOB NOT NULL) STRICT", "record"),
         // The same without the type check.
         ("DROP TABLE record; CREATE TABLE record(key BLOB PRIMARY KEY, sealed BLOB NOT NULL)", "record"),
     ] {
@@ -107,10 +102,8 @@ fn rows_that_no_read_would_show_are_refused() {
     let strict = "PRAGMA writable_schema = ON; \
          UPDATE sqlite_schema SET sql = sql || ' STRICT' WHERE name = 'record';";
     for key in ["'text'", "17", "1.5", "NULL", "x''"] {
-        let altered = Closed::new()
-            .altered(lenient)
-            .altered(&format!("INSERT INTO record VALUES({key}, x'00')"))
-            .altered(strict);
+        let altered =
+            Closed::new().altered(lenient).altered(&format!("INSERT INTO record VALUES({key}, x'00')")).altered(strict);
         let refusal = altered.refusal();
         assert!(matches!(refusal, OpenError::ForeignRow), "{key}: {refusal:?}");
     }

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use strongroom_store::{
-    Batch, Change, OpenError, OpenOptions, RECOVERY_MARKER, RecoverError, SqliteStore, Store,
-    recover,
+    Batch, Change, OpenError, OpenOptions, RECOVERY_MARKER, RecoverError, SqliteStore, Store, recover,
 };
 
 use crate::child::{self, Said};
@@ -13,8 +12,7 @@ use crate::workload::boundary;
 /// A store that a process left behind without closing it: part of it lies in the WAL.
 fn left_behind(commits: u64) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let mut child =
-        child::command(&[], directory.path(), &format!("commit:{commits}")).spawn().unwrap();
+    let mut child = child::command(&[], directory.path(), &format!("commit:{commits}")).spawn().unwrap();
     assert!(child::listen(&mut child).any(|said| said == Said::Acknowledged(commits)));
     child.wait().unwrap();
     directory
@@ -25,10 +23,8 @@ fn open(directory: &Path) -> SqliteStore {
 }
 
 fn names(directory: &Path) -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -115,9 +111,7 @@ fn a_damaged_store_is_not_replaced() {
 fn a_recovered_store_keeps_a_row_that_is_not_ours() {
     let directory = left_behind(5);
     let connection = rusqlite::Connection::open(directory.path().join("store.db")).unwrap();
-    connection
-        .execute_batch("INSERT INTO record VALUES(x'ff', zeroblob(20000000))")
-        .unwrap();
+    connection.execute_batch("INSERT INTO record VALUES(x'ff', zeroblob(20000000))").unwrap();
     drop(connection);
     std::fs::write(directory.path().join(RECOVERY_MARKER), b"").unwrap();
     let store = open(directory.path());

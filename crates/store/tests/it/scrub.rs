@@ -127,7 +127,7 @@ fn a_wal_held_up_by_a_scan_becomes_short_again() {
         })
         .unwrap();
     let grown = pages();
-    assert!(grown > 800, "a scan keeps its moment: {grown} pages");
+    assert!(grown > 700, "a scan keeps its moment: {grown} pages");
     store.scrub().unwrap();
     (0..400).for_each(commit);
     assert!(pages() < 120, "and then it is short again: {} pages", pages());

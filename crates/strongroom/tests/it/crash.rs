@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use strongroom_api::WireSecret;
 use strongroom_api::secret::{GetRequest, PutRequest, ShowRequest};
 use strongroom_api::status::StatusRequest;
 use strongroom_client::Client;
 use strongroom_secret::SecretBytes;
+use tokio::sync::Semaphore;
 
 use crate::deployment::Deployment;
 
@@ -44,14 +44,17 @@ fn what_was_answered_survives_kill_nine() {
 
 async fn write_until_killed(deployment: &mut Deployment, acknowledged: Vec<Acknowledged>, cycle: u32) -> Vec<Acknowledged> {
     let stop = Arc::new(AtomicBool::new(false));
+    let counted = Arc::new(Semaphore::new(0));
     let mut writers = Vec::new();
     for (number, mine) in acknowledged.into_iter().enumerate() {
         let client = deployment.client().await;
-        let stop = Arc::clone(&stop);
-        writers.push(tokio::spawn(write(client, number, mine, stop)));
+        let (stop, counted) = (Arc::clone(&stop), Arc::clone(&counted));
+        writers.push(tokio::spawn(write(client, number, mine, stop, counted)));
     }
-    // The kill itself is the condition; its moment wanders over the batches.
-    tokio::time::sleep(Duration::from_millis(20 + u64::from(cycle * 37 % 200))).await;
+    // The kill comes at some answer; which one wanders over the batches.
+    let answers = 3 + cycle * 37 % 200;
+    let reached = counted.acquire_many(answers).await;
+    drop(reached);
     deployment.kill();
     stop.store(true, Ordering::Relaxed);
     let mut mine = Vec::new();
@@ -62,7 +65,13 @@ async fn write_until_killed(deployment: &mut Deployment, acknowledged: Vec<Ackno
 }
 
 /// Creates and updates until the server is gone. Version `n` of a secret has the value `name n`.
-async fn write(client: Client, number: usize, mut mine: Acknowledged, stop: Arc<AtomicBool>) -> Acknowledged {
+async fn write(
+    client: Client,
+    number: usize,
+    mut mine: Acknowledged,
+    stop: Arc<AtomicBool>,
+    counted: Arc<Semaphore>,
+) -> Acknowledged {
     let mut count = 0_usize;
     while !stop.load(Ordering::Relaxed) {
         let name = format!("w{number}/s{}", count % 5);
@@ -77,6 +86,7 @@ async fn write(client: Client, number: usize, mut mine: Acknowledged, stop: Arc<
             Ok(reply) => {
                 assert_eq!(reply.version, known + 1);
                 mine.newest.insert(name, reply.version);
+                counted.add_permits(1);
             }
             // Either the server is gone, or the answer to the one before was lost with it: catch up by reading.
             Err(error) if error.refused().is_some_and(|refused| refused.word == "version_conflict") => {

@@ -5,9 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use strongroom_store::{
-    BackendFailure, Batch, Change, CommitError, Limits, Store, StoreError, Visit,
-};
+use strongroom_store::{BackendFailure, Batch, Change, CommitError, Limits, Store, StoreError, Visit};
 
 /// How one commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,9 +202,7 @@ impl MemoryStore {
     /// Exchanges the values of two records; says whether both are there.
     pub fn swap(&self, one: &[u8], other: &[u8]) -> bool {
         let mut inner = self.inner.lock();
-        let (Some(first), Some(second)) =
-            (inner.records.get(one).cloned(), inner.records.get(other).cloned())
-        else {
+        let (Some(first), Some(second)) = (inner.records.get(one).cloned(), inner.records.get(other).cloned()) else {
             return false;
         };
         inner.records.insert(one.to_vec(), second);
@@ -315,11 +311,7 @@ fn handed_out(value: &[u8]) -> &[u8] {
     if value.len() > Limits::LOCAL.value_bytes { &[] } else { value }
 }
 
-fn set(
-    records: &mut BTreeMap<Vec<u8>, Vec<u8>>,
-    key: &[u8],
-    value: Option<Vec<u8>>,
-) -> Option<Vec<u8>> {
+fn set(records: &mut BTreeMap<Vec<u8>, Vec<u8>>, key: &[u8], value: Option<Vec<u8>>) -> Option<Vec<u8>> {
     match value {
         Some(value) => records.insert(key.to_vec(), value),
         None => records.remove(key),

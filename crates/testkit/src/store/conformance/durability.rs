@@ -21,11 +21,8 @@ fn a_random_history_equals_the_model(store: &dyn Store, seed: u64) {
     let mut drawn = |below: u64| split_mix(&mut state) % below;
     let mut model = Model::new();
     for _ in 0..150 {
-        let keys: Vec<Vec<u8>> = (0..=drawn(6))
-            .map(|_| vec![drawn(3) as u8; 1 + drawn(4) as usize])
-            .collect();
-        let values: Vec<Vec<u8>> =
-            keys.iter().map(|_| vec![drawn(256) as u8; drawn(3000) as usize]).collect();
+        let keys: Vec<Vec<u8>> = (0..=drawn(6)).map(|_| vec![drawn(3) as u8; 1 + drawn(4) as usize]).collect();
+        let values: Vec<Vec<u8>> = keys.iter().map(|_| vec![drawn(256) as u8; drawn(3000) as usize]).collect();
         let changes: Vec<Change<'_>> = keys
             .iter()
             .zip(&values)
@@ -53,8 +50,7 @@ fn scrubbing_changes_no_record(store: &dyn Store) {
     for round in 0..4u8 {
         let keys: Vec<[u8; 2]> = (0..100).map(|number| [number, round]).collect();
         let value = [round; 700];
-        let mut changes: Vec<_> =
-            keys.iter().map(|key| Change::Put { key, value: &value }).collect();
+        let mut changes: Vec<_> = keys.iter().map(|key| Change::Put { key, value: &value }).collect();
         let gone: Vec<Vec<u8>> = model.keys().filter(|key| key[0] % 2 == 0).cloned().collect();
         changes.extend(gone.iter().map(|key| Change::Delete { key }));
         applied(&mut model, &changes);

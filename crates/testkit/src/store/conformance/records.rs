@@ -47,8 +47,7 @@ fn reads_answer_key_by_key(store: &dyn Store) {
         // Backwards and with one key twice: the answer follows the question.
         let mut asked: Vec<&[u8]> = keys[..count].iter().rev().map(Vec::as_slice).collect();
         asked.extend(keys.get(1).map(Vec::as_slice));
-        let expected: Vec<_> =
-            asked.iter().map(|key| (key[0] % 3 != 0).then(|| vec![key[0]; 5])).collect();
+        let expected: Vec<_> = asked.iter().map(|key| (key[0] % 3 != 0).then(|| vec![key[0]; 5])).collect();
         assert_eq!(store.read(&asked).expect("reads"), expected);
     }
 }

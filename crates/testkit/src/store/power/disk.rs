@@ -269,8 +269,7 @@ mod tests {
     fn what_is_synced_survives_and_what_is_not_may_go() {
         let create = Event::Create { name: "a".into() };
         let sync = Event::SyncFile { name: "a".into() };
-        let disk =
-            played(&[create, Event::SyncDirectory, write(0, b"one"), sync, write(1, b"XX")]);
+        let disk = played(&[create, Event::SyncDirectory, write(0, b"one"), sync, write(1, b"XX")]);
         assert_eq!(disk.lose_power(0).files["a"], b"one");
         assert_eq!(disk.lose_power(1).files["a"], b"oXX");
         for seed in 2..50 {

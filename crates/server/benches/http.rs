@@ -1,0 +1,174 @@
+//! The server over HTTP and TLS, driven by `wrk` with 64 connections: audited reads and durable creates and updates, against an
+//! empty GET handler behind the same TLS in the same run. Needs Debian's package `wrk`.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::service::TowerToHyperService;
+use strongroom_engine::name::{Name, Selector};
+use strongroom_engine::policy::{Channel, Identity, Principal, Role};
+use strongroom_engine::secret::Put;
+use strongroom_engine::token::Issue;
+use strongroom_envelope::Id;
+use strongroom_keeper::facade::Caller;
+use strongroom_keeper::journal::{Journal, Severity};
+use strongroom_keeper::{Keeper, ProtectorSettings};
+use strongroom_secret::SecretBytes;
+use strongroom_server::{Server, Settings};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+const SECRETS: u64 = 100_000;
+const SECONDS: &str = "5";
+
+struct Silent;
+
+impl Journal for Silent {
+    fn event(&self, _: Severity, _: &str, _: &str) {}
+}
+
+fn main() {
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    if Command::new("wrk").arg("--version").output().is_err() {
+        println!("not run: http: wrk is not installed (Debian package wrk)");
+        return;
+    }
+    let parent = std::env::var_os("STRONGROOM_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
+    let folder = tempfile::tempdir_in(parent).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(run(folder.path()));
+    runtime.shutdown_background();
+}
+
+async fn run(folder: &Path) {
+    let keeper = keeper(folder);
+    let token = keeper
+        .execute(caller(), Issue { role: Role::Admin, expires_in_milliseconds: 3_600_000, description: None })
+        .await
+        .unwrap();
+    fill(&keeper).await;
+    let mut settings = Settings::new(folder.join("data"));
+    settings.listen = Some("127.0.0.1:0".parse().unwrap());
+    let server = Server::start(keeper, settings).await.unwrap();
+    let address = server.addresses().tcp.unwrap().to_string();
+    let empty = empty_handler().await;
+    let head = format!(
+        "wrk.method = 'POST'\nwrk.headers['content-type'] = 'application/json'\nwrk.headers['authorization'] = 'Bearer {}'\n",
+        token.token.expose()
+    );
+    let base = drive(folder, &format!("https://{empty}/"), "").await;
+    println!("empty GET handler: {base:.0}/s");
+    let reads = format!(
+        "{head}local n = 0\nrequest = function()\n n = (n * 1103515245 + 12345) % 2147483648\n return wrk.format('POST', '/api/v1/secret/get', nil, string.format('{{\"name\":\"bench/%09d\"}}', n % {SECRETS}))\nend\n"
+    );
+    let measured = drive(folder, &format!("https://{address}"), &reads).await;
+    figure("secret reads over HTTP and TLS, audited", measured, &format!("empty handler {base:.0}/s"), measured / base, 0.40);
+    let creates = format!(
+        "{head}local n = 0\nrequest = function()\n n = n + 1\n return wrk.format('POST', '/api/v1/secret/put', nil, string.format('{{\"name\":\"new/%09d\",\"value_base64\":\"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\"}}', n))\nend\n"
+    );
+    let measured = drive(folder, &format!("https://{address}"), &creates).await;
+    figure("durable secret creates over HTTP and TLS", measured, "20,000/s", measured / 20_000.0, 1.0);
+    let updates = creates.replace("'{\"name\":\"new/%09d\"", "'{\"name\":\"bench/%09d\"").replace("n = n + 1", &format!("n = (n * 1103515245 + 12345) % {SECRETS}"));
+    let measured = drive(folder, &format!("https://{address}"), &updates).await;
+    figure("random updates among 100,000 secrets over HTTP and TLS", measured, "8,000/s", measured / 8_000.0, 1.0);
+    server.stop().await;
+}
+
+fn figure(what: &str, measured: f64, baseline: &str, ratio: f64, least: f64) {
+    let met = if ratio >= least { "yes" } else { "no" };
+    println!("figure: {what} | {measured:.0}/s ({:.0} %) | {baseline} | {:.0} % | {met}", ratio * 100.0, least * 100.0);
+}
+
+/// One run of the generator; fails when an answer was no success.
+async fn drive(folder: &Path, address: &str, script: &str) -> f64 {
+    let path = folder.join("wrk.lua");
+    std::fs::write(&path, script).unwrap();
+    let mut wrk = Command::new("wrk");
+    wrk.args(["-t1", "-c64", "-d", SECONDS]).arg("-s").arg(&path).arg(address);
+    let output = tokio::task::spawn_blocking(move || wrk.output().unwrap()).await.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains("Non-2xx"), "{text}");
+    let rate = text.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:")).unwrap_or_else(|| panic!("{text}"));
+    rate.trim().parse().unwrap()
+}
+
+/// What is in the way of every handler and nothing more.
+async fn empty_handler() -> String {
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.signing_key.serialize_der()));
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![key.cert.der().clone()], private);
+    let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let router = Router::new().route("/", get(|| async {}));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(router.clone()));
+            tokio::spawn(async move {
+                let Ok(stream) = acceptor.accept(stream).await else { return };
+                let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                let _closed = builder.serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    address
+}
+
+async fn fill(keeper: &Keeper) {
+    let clients: Vec<_> = (0..64)
+        .map(|client| {
+            let keeper = keeper.clone();
+            tokio::spawn(async move {
+                for number in (client..SECRETS).step_by(64) {
+                    let name = Name::parse(&format!("bench/{number:09}")).unwrap();
+                    keeper.execute(caller(), Put::new(Selector::Name(name), SecretBytes::from_slice(&[7; 32]))).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await.unwrap();
+    }
+}
+
+fn caller() -> Caller {
+    let identity = Identity::Peer { uid: 0 };
+    Caller {
+        principal: Principal { identity, role: Some(Role::Admin), channel: Channel::Local },
+        remote: "unix".into(),
+        request_id: Id([7; 16]),
+        retry: None,
+    }
+}
+
+fn keeper(folder: &Path) -> Keeper {
+    let machine_id = folder.join("machine-id");
+    std::fs::write(&machine_id, "0123456789abcdef0123456789abcdef\n").unwrap();
+    let settings = strongroom_keeper::Settings {
+        data: folder.join("data"),
+        anchor_directory: folder.join("anchor"),
+        audit_directory: None,
+        protector: ProtectorSettings {
+            account_dir: Some(folder.join("account")),
+            machine_dir: Some(folder.join("machine")),
+            machine_id_file: Some(machine_id),
+            ..ProtectorSettings::default()
+        },
+        machine_protector: true,
+        node: "bench".into(),
+        root_id: None,
+        deleted_retention_ms: i64::MAX / 4,
+        workers: 2,
+        journal: Arc::new(Silent),
+    };
+    Keeper::open(settings).unwrap().0
+}
