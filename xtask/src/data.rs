@@ -48,6 +48,10 @@ pub const GENERATED: &[Generated] = &[
         file: "docs/reference/cli.md",
         words: &["reference", "cli"],
     },
+    Generated {
+        file: "docs/reference/errors.md",
+        words: &["reference", "errors"],
+    },
 ];
 
 /// A benchmark: `cargo bench --package <package> --bench <name>`.

@@ -170,7 +170,9 @@ pub fn raise_protector_alarms(unlocked: &Unlocked) {
         }
         None => unlocked.clear(code),
     };
-    let offline = judged.iter().any(|judged| judged.kind().is_some_and(protectors::is_attended));
+    let offline = judged.iter().any(|judged| {
+        judged.state != ProtectorState::Tampered && judged.kind().is_some_and(protectors::is_attended)
+    });
     set("no_offline_protector", (!offline).then(String::new));
     let tampered = judged.iter().find(|judged| judged.state == ProtectorState::Tampered);
     set("protector_tampered", tampered.map(|judged| judged.key.id.to_string()));

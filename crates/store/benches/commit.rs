@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -22,8 +21,11 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    let parent = std::env::var_os("STRONGROOM_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
-    let directory = tempfile::tempdir_in(parent).unwrap();
+    let directory = match std::env::var_os("STRONGROOM_BENCH_DIR") {
+        Some(volume) => tempfile::tempdir_in(volume),
+        None => tempfile::tempdir(),
+    }
+    .unwrap();
     let store = SqliteStore::open(directory.path(), OpenOptions::default()).unwrap();
     let mut keys = Keys { drawn: 1, clock: 0 };
     let began = Instant::now();
@@ -89,7 +91,7 @@ fn rate(what: &str, rows: usize, mut commit: impl FnMut()) {
 
 /// 64 clients that each wait for their commit; one thread gathers what waits.
 fn clients(store: &SqliteStore, keys: &mut Keys) {
-    let (jobs, waiting) = mpsc::channel::<([u8; 17], mpsc::SyncSender<()>)>();
+    let (jobs, waiting) = mpsc::sync_channel::<([u8; 17], mpsc::SyncSender<()>)>(64);
     let keys: Vec<Vec<[u8; 17]>> = (0..64).map(|_| (0..20_000).map(|_| keys.ordered()).collect()).collect();
     let began = Instant::now();
     let (mut commits, mut rows) = (0, 0);

@@ -11,6 +11,8 @@ mod schema;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -34,6 +36,7 @@ pub struct SqliteStore {
     scanners: Scanners,
     writer: Mutex<Writer>,
     recovery: Option<Recovery>,
+    stopped: Arc<AtomicBool>,
 }
 
 impl SqliteStore {
@@ -57,7 +60,7 @@ impl SqliteStore {
 
     /// Whether a failed write has ended writing, so that every commit answers [`CommitError::Stopped`].
     pub fn has_stopped(&self) -> bool {
-        self.writer.lock().has_stopped()
+        self.stopped.load(Ordering::Acquire)
     }
 
     /// Compares every page with every other; [`StoreError::Damaged`] carries the first finding.

@@ -72,7 +72,7 @@ impl File {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Failure::local(format!("reading {shown}"), error, "check its name and that you may read it"))?;
         let file: Self = toml::from_str(&text).map_err(|error| {
-            Failure::usage(format!("{shown}: {error}"), "mend the line it names; docs/guide/install.md lists the keys")
+            Failure::usage(format!("{shown}: {}", error.to_string().trim_end()), "mend the line it names; docs/guide/install.md lists the keys")
         })?;
         file.check(&shown.to_string())?;
         Ok(file)

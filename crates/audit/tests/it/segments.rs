@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use rustix::fs::Mode;
-use strongroom_audit::{Trail, TrailSettings, verify, verify_files};
+use strongroom_audit::{Flaw, Trail, TrailError, TrailSettings, verify, verify_files};
 use strongroom_envelope::audit_line;
 
 use crate::scene::{NOW, audit_key, entry, lines, place, settings};
@@ -49,6 +49,37 @@ fn a_rollover_keeps_the_chain() {
     trail.append(&entry("goes on"), None);
     trail.checkpoint(NOW).unwrap();
     assert_eq!(verify(folder.path(), Some(key_zero)).unwrap().last, trail.position());
+}
+
+/// A start reads the newest segment, and that it follows on the one before.
+#[test]
+fn the_newest_segment_has_to_follow() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = TrailSettings { segment_bytes: 8 << 10, ..settings(folder.path()) };
+    let (mut trail, _) = Trail::create(small.clone(), NOW).unwrap();
+    for number in 0..50 {
+        trail.append(&entry(format!("name/{number}")), None);
+        trail.write().unwrap();
+    }
+    trail.checkpoint(NOW).unwrap();
+    let mut segments = verify(folder.path(), None).unwrap().segments;
+    segments -= 1;
+    let before = folder.path().join(format!("trail-{segments:08}.jsonl"));
+    Trail::inspect(&small).unwrap();
+    let mut changed = lines(&before);
+    let cut = changed.pop();
+    write_lines(&before, &changed);
+    let broken = |flaw: fn(&Flaw) -> bool| match Trail::inspect(&small) {
+        Err(TrailError::Broken { line: 1, flaw: found, .. }) => assert!(flaw(&found), "{found}"),
+        other => panic!("{other:?}"),
+    };
+    broken(|flaw| matches!(flaw, Flaw::Number { .. }));
+    let mut line = audit_line::parse(&cut.unwrap()).unwrap();
+    line.node = "other".into();
+    changed.push(Vec::new());
+    audit_line::render(&line, changed.last_mut().unwrap());
+    write_lines(&before, &changed);
+    broken(|flaw| matches!(flaw, Flaw::Link));
 }
 
 /// More lines in one write than a segment holds.

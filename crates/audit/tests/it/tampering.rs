@@ -81,6 +81,16 @@ fn every_replacement_by_a_line_of_another_trail_is_found() {
     }
 }
 
+/// A signature covers its whole line: there is no room for a MAC that nobody vouches for.
+#[test]
+fn a_mac_added_to_the_last_checkpoint_is_found() {
+    let signed = Signed::new();
+    let mut changed = signed.lines.clone();
+    audit_line::append_mac(&[7; 16], changed.last_mut().unwrap());
+    write_lines(&signed.segment(), &changed);
+    assert_eq!(signed.found("a MAC"), Flaw::CheckpointForm);
+}
+
 /// Who edits a line can compute every hash behind it anew, but no signature.
 #[test]
 fn an_edit_with_all_hashes_computed_anew_is_found() {

@@ -15,8 +15,11 @@ const ROUND_KEY: [u8; 16] = inverted(*b"\x9b\xa3\x54\x11\x8e\x69\x25\xaf\xa5\x1a
 const EXPANDED: [u8; 32] = *b"\x60\x3d\xeb\x10\x15\xca\x71\xbe\x2b\x73\xae\xf0\x85\x7d\x77\x81\
                               \x1f\x35\x2c\x07\x3b\x61\x08\xd7\x2d\x98\x10\xa3\x09\x14\xdf\xf4";
 
-/// The first half of Kx in the first known answer of docs/spec/cipher.md, inverted.
-const MESSAGE_KEY: [u8; 16] = inverted(*b"\xc8\x61\x2c\x9e\xd5\x3f\xe4\x3e\x8e\x00\x5b\x82\x8a\x16\x31\xa0");
+/// Another key, which no other test uses, a nonce, and the first half of their message key as the
+/// Python peer computes it, inverted.
+const KEY: [u8; 32] = [0xd1; 32];
+const N: &[u8; NONCE] = b"a nonce of no other test";
+const MESSAGE_KEY: [u8; 16] = inverted(*b"\xe0\xc2\xa1\xc2\x95\xaa\x2e\x82\xce\x99\xa0\x82\x39\x88\x8b\x99");
 
 const fn inverted(mut bytes: [u8; 16]) -> [u8; 16] {
     let mut position = 0;
@@ -78,13 +81,12 @@ fn a_dropped_key_leaves_no_expanded_key() {
 
 #[test]
 fn sealing_and_opening_leave_no_message_key() {
-    let nonce: &[u8; NONCE] = b"ABCDEFGHIJKLMNOPQRSTUVWX";
-    let sealed = seal_with_nonce(&[1; 32], nonce, b"", b"XAES-256-GCM");
+    let sealed = seal_with_nonce(&KEY, N, b"", b"secret");
     assert_eq!(copies(&MESSAGE_KEY), 0, "after sealing");
-    let key = SealingKey::new(&[1; 32]);
+    let key = SealingKey::new(&KEY);
     let mut opened = SecretBytes::new();
     key.open_append(&[], &sealed, &mut opened).unwrap();
-    assert_eq!(opened.expose(), b"XAES-256-GCM");
+    assert_eq!(opened.expose(), b"secret");
     assert_eq!(copies(&MESSAGE_KEY), 0, "after opening");
     let mut forged = sealed.clone();
     forged[NONCE] ^= 1;
@@ -94,9 +96,9 @@ fn sealing_and_opening_leave_no_message_key() {
 
 #[test]
 fn the_search_finds_what_is_there() {
-    let mut needle = MESSAGE_KEY.to_vec();
-    needle.iter_mut().for_each(|byte| *byte = !*byte);
-    assert!(copies(&MESSAGE_KEY) >= 1);
-    drop(black_box(SecretBytes::from_vec(needle)));
-    assert_eq!(copies(&MESSAGE_KEY), 0);
+    let wanted = *b"\x9e\x91\x9b\xdf\x91\x90\x88\x97\x9a\x8d\x9a\xdf\x9a\x93\x8c\x9a";
+    let held = SecretBytes::from_vec(wanted.iter().map(|byte| !byte).collect());
+    assert_eq!(copies(&wanted), 1);
+    drop(black_box(held));
+    assert_eq!(copies(&wanted), 0);
 }

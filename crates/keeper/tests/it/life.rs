@@ -1,6 +1,6 @@
 //! First start, changes, restart: what was answered is there, under the same ids.
 
-use crate::site::{Site, get, put};
+use crate::site::{FOLDERS, Site, get, put, value};
 
 #[tokio::test]
 async fn a_secret_survives_a_clean_restart() {
@@ -26,27 +26,22 @@ async fn a_secret_survives_a_restart_without_a_stop() {
     let site = Site::new();
     let keeper = site.start();
     let first = put(&keeper, "a", b"one").await.unwrap();
-    // As after kill -9: no snapshot, no last checkpoint; the copy of the folder is what the disk holds.
-    let copy = Site::new();
-    for folder in ["data", "anchor", "account", "machine"] {
-        copy_folder(&site.path(folder), &copy.path(folder));
-    }
+    // As after kill -9: no snapshot, no last checkpoint; what the files hold at this moment is all there is.
+    let killed = site.image();
     keeper.stop();
-    drop(copy);
     drop(keeper);
+    site.restore(&killed, &FOLDERS);
     let keeper = site.start();
     assert_eq!(get(&keeper, "a").await.unwrap().id, first.id);
 }
 
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
+#[tokio::test]
+async fn a_keeper_that_is_dropped_without_a_stop_lets_go_of_everything() {
+    let site = Site::new();
+    for round in 0..3 {
+        let keeper = site.start();
+        put(&keeper, "a", &[round]).await.unwrap();
+        drop(keeper);
     }
+    assert_eq!(value(&site.start(), "a").await, [2]);
 }

@@ -1,6 +1,9 @@
-//! The keeper as its callers see it: one instance in folders of its own, started, used, killed, tampered with, started again.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! The keeper as its callers see it: one instance, started, used, killed, tampered with, started again.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+mod filled;
 mod life;
+mod rows;
 mod site;
-mod timing;
+mod tamper;
+mod trail;

@@ -3,6 +3,7 @@
 use strongroom_api::Code;
 use strongroom_api::status::StatusRequest;
 use strongroom_api::token::{IssueRequest, ListRequest, RevokeRequest, Role};
+use strongroom_server::Limits;
 
 use crate::raw::{exchange, post, tls};
 use crate::site::Site;
@@ -54,9 +55,7 @@ async fn lifetimes_have_limits() {
 /// Every shape of credentials that is not a valid token gets the same answer, and a line in the trail.
 #[tokio::test]
 async fn every_invalid_token_is_refused_alike() {
-    let mut limits = strongroom_server::Limits::default();
-    limits.failed_tokens = 1000;
-    let site = Site::with(limits).await;
+    let site = Site::with(Limits { failed_tokens: 1000, ..Limits::default() }).await;
     let valid = site.token(Role::Admin).await;
     let mut other = valid.clone();
     let last = other.pop().unwrap();

@@ -34,7 +34,7 @@ pub struct SettingError {
 }
 
 /// How long a lock of a foreign program is waited for. Inside the process nothing waits for SQLite's locks.
-const FOREIGN_LOCK: Duration = Duration::from_secs(5);
+pub(super) const FOREIGN_LOCK: Duration = Duration::from_secs(5);
 
 /// Pages the writer remembers, in KiB (negative by SQLite's convention): random updates stay in memory.
 const WRITER_CACHE: i64 = -32_768;

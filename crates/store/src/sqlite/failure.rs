@@ -1,6 +1,6 @@
 //! What a failure of SQLite means for the store.
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use crate::{BackendFailure, StoreError};
 
@@ -13,8 +13,8 @@ pub(super) enum Meaning {
     Held,
     /// No space is left; SQLite reports it before anything is committed.
     Full,
-    /// The operating system failed a read, write or sync.
-    Device,
+    /// A sync failed: the kernel may call pages clean that never reached the disk.
+    Sync,
     /// Anything else.
     Other,
 }
@@ -24,9 +24,14 @@ pub(super) fn meaning(error: &rusqlite::Error) -> Meaning {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Meaning::Damaged,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Meaning::Held,
         Some(ErrorCode::DiskFull) => Meaning::Full,
-        Some(ErrorCode::SystemIoFailure) => Meaning::Device,
+        Some(ErrorCode::SystemIoFailure) if is_sync(error) => Meaning::Sync,
         _ => Meaning::Other,
     }
+}
+
+fn is_sync(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
 }
 
 pub(super) fn store_error(attempted: &'static str, error: rusqlite::Error) -> StoreError {
@@ -36,6 +41,6 @@ pub(super) fn store_error(attempted: &'static str, error: rusqlite::Error) -> St
         Meaning::Damaged => StoreError::Damaged(failure),
         Meaning::Held => StoreError::Held(failure),
         Meaning::Full => StoreError::Full(failure),
-        Meaning::Device | Meaning::Other => StoreError::Failed(failure),
+        Meaning::Sync | Meaning::Other => StoreError::Failed(failure),
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -136,7 +137,7 @@ impl OpenError {
             Meaning::Damaged => OpenError::Damaged(failure),
             Meaning::Held => OpenError::Held(failure),
             Meaning::Full => OpenError::Full(failure),
-            Meaning::Device | Meaning::Other => OpenError::Failed(failure),
+            Meaning::Sync | Meaning::Other => OpenError::Failed(failure),
         }
     }
 }
@@ -163,7 +164,8 @@ pub(super) fn open(directory: &Path, options: &OpenOptions) -> Result<SqliteStor
     let readers = Readers::open(&files.database(), options.readers)?;
     let scanners = Scanners::new(files.database());
     let writer = Writer::new(connection, files, options.wal_pages)?;
-    Ok(SqliteStore { writer: parking_lot::Mutex::new(writer), readers, scanners, recovery })
+    let stopped = writer.stopped();
+    Ok(SqliteStore { writer: Mutex::new(writer), readers, scanners, recovery, stopped })
 }
 
 /// A writing connection to a file that is ours; opening it replays the WAL.

@@ -116,6 +116,6 @@ fn failed(error: rusqlite::Error) -> RecoverError {
     let failure = BackendFailure::new("copying the store", error);
     match meaning {
         Meaning::Full => RecoverError::Full(failure),
-        Meaning::Damaged | Meaning::Held | Meaning::Device | Meaning::Other => RecoverError::Copy(failure),
+        Meaning::Damaged | Meaning::Held | Meaning::Sync | Meaning::Other => RecoverError::Copy(failure),
     }
 }

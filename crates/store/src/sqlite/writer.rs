@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, params};
 
+use super::connection::FOREIGN_LOCK;
 use super::failure::{Meaning, meaning, store_error};
 use super::files::Files;
 use super::open::OpenError;
@@ -24,7 +26,8 @@ pub(super) struct Writer {
     long: usize,
     /// At how many pages that is due next.
     checkpoint_at: usize,
-    stopped: bool,
+    /// Read by those who must not wait for the writer.
+    stopped: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -37,11 +40,11 @@ impl Writer {
                 Ok(())
             }))
             .map_err(OpenError::reading)?;
-        Ok(Writer { connection, files, wal_pages, long, checkpoint_at: long, stopped: false })
+        Ok(Writer { connection, files, wal_pages, long, checkpoint_at: long, stopped: Arc::default() })
     }
 
-    pub(super) fn has_stopped(&self) -> bool {
-        self.stopped
+    pub(super) fn stopped(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stopped)
     }
 
     /// Commits `batch`. `pause` holds up reads if no scan runs; the WAL can start over only then.
@@ -50,7 +53,7 @@ impl Writer {
         batch: &Batch<'_>,
         pause: impl FnOnce() -> Option<P>,
     ) -> Result<(), CommitError> {
-        if self.stopped {
+        if self.stopped.load(Ordering::Acquire) {
             return Err(CommitError::Stopped);
         }
         self.checkpoint_if_due(pause)?;
@@ -105,25 +108,36 @@ impl Writer {
             return Ok(());
         }
         let paused = if pages >= self.long.saturating_mul(PATIENCE) { pause() } else { None };
-        let mode = match paused {
-            Some(_) => "PRAGMA wal_checkpoint(RESTART)",
-            None => "PRAGMA wal_checkpoint(PASSIVE)",
+        let done = match paused {
+            Some(_) => self.start_over(),
+            None => checkpoint(&self.connection, "PRAGMA wal_checkpoint(PASSIVE)"),
         };
-        match checkpoint(&self.connection, mode) {
+        match done {
             // A scan holds up the rest; looking again at every commit would cost more than it brings.
             Ok(done) if !done.complete => self.checkpoint_at = pages.saturating_add(self.long),
             Ok(_) => self.checkpoint_at = self.long,
             Err(error) => match meaning(&error) {
                 // The WAL still takes commits, or says itself that it is full.
                 Meaning::Held | Meaning::Full => self.checkpoint_at = pages.saturating_add(self.long),
-                Meaning::Damaged | Meaning::Device | Meaning::Other => {
-                    self.stop();
+                meaning @ (Meaning::Damaged | Meaning::Sync | Meaning::Other) => {
+                    if meaning == Meaning::Sync {
+                        self.stop();
+                    }
                     let source = BackendFailure::new("copying the WAL back", error);
                     return Err(CommitError::Failed { source });
                 }
             },
         }
         Ok(())
+    }
+
+    /// Copies the WAL back while nobody reads, so that the next commit writes at its beginning.
+    fn start_over(&self) -> rusqlite::Result<Checkpoint> {
+        // A foreign program that reads is not waited for: the next time will do.
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let done = checkpoint(&self.connection, "PRAGMA wal_checkpoint(RESTART)");
+        self.connection.busy_timeout(FOREIGN_LOCK)?;
+        done
     }
 
     fn begin(&self) -> Result<(), CommitError> {
@@ -135,19 +149,17 @@ impl Writer {
     /// Before COMMIT: nothing of the batch is there, whatever the error was.
     fn roll_back(&mut self, refusal: Refusal) -> CommitError {
         let rolled_back = self.undo();
+        if !rolled_back {
+            self.stop();
+        }
         let error = match refusal {
             Refusal::Present(key) => return CommitError::Precondition { key },
             Refusal::Engine(error) => error,
         };
-        match meaning(&error) {
-            Meaning::Full if rolled_back => CommitError::Full,
-            meaning => {
-                if meaning == Meaning::Device || !rolled_back {
-                    self.stop();
-                }
-                CommitError::Failed { source: BackendFailure::new("applying the changes", error) }
-            }
+        if meaning(&error) == Meaning::Full {
+            return CommitError::Full;
         }
+        CommitError::Failed { source: BackendFailure::new("applying the changes", error) }
     }
 
     /// COMMIT itself failed. A full volume fails a write before the commit record is whole, so
@@ -166,20 +178,20 @@ impl Writer {
     }
 
     fn maintenance_failed(&mut self, attempted: &'static str, error: rusqlite::Error) -> StoreError {
-        if meaning(&error) == Meaning::Device {
+        if meaning(&error) == Meaning::Sync {
             self.stop();
         }
         store_error(attempted, error)
     }
 
     fn check_writing(&self) -> Result<(), StoreError> {
-        if self.stopped { Err(StoreError::Stopped) } else { Ok(()) }
+        if self.stopped.load(Ordering::Acquire) { Err(StoreError::Stopped) } else { Ok(()) }
     }
 
     /// After a failed sync the kernel may call pages clean that never reached the disk, so nothing
     /// is written on top of them: this handle is done, and the next open copies the store.
     fn stop(&mut self) {
-        self.stopped = true;
+        self.stopped.store(true, Ordering::Release);
         // The volume is failing; without the mark the next open still replays the WAL.
         let _ = self.files.mark();
     }

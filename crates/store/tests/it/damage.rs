@@ -49,7 +49,7 @@ fn a_wal_torn_at_any_sector_leaves_an_earlier_moment() {
         let mut zeroed = cut.clone();
         zeroed.resize(wal.len(), 0);
         let mut garbage = cut.clone();
-        garbage.extend((end..wal.len()).map(|at| (at * 31 >> 3) as u8));
+        garbage.extend((end..wal.len()).map(|at| ((at * 31) >> 3) as u8));
         let mut missing = wal.clone();
         missing[end..(end + SECTOR).min(wal.len())].fill(0);
         let found =

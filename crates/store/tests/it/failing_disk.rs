@@ -38,11 +38,11 @@ fn run_with_fault(calls: &str, error: &str, nth: u64, script: &str) -> Outcome {
 
 impl Outcome {
     fn acknowledged(&self) -> u64 {
-        let numbers = self.said.iter().filter_map(|said| match said {
+        let mut numbers = self.said.iter().filter_map(|said| match said {
             Said::Acknowledged(number) => Some(*number),
             _ => None,
         });
-        numbers.last().unwrap_or(3)
+        numbers.next_back().unwrap_or(3)
     }
 
     fn data(&self) -> PathBuf {

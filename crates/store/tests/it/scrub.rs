@@ -66,7 +66,7 @@ fn readers_and_scans_do_not_keep_old_bytes() {
                 }
             });
         }
-        let (begun, wait) = std::sync::mpsc::channel();
+        let (begun, wait) = std::sync::mpsc::sync_channel(1);
         let (store, stop) = (&store, &stop);
         scope.spawn(move || {
             // A scan that lasts until the scrub has surely begun to wait for it.
@@ -74,7 +74,7 @@ fn readers_and_scans_do_not_keep_old_bytes() {
             store
                 .scan(b"", &mut |_, _| {
                     slow += 1;
-                    let _ = begun.send(());
+                    let _ = begun.try_send(());
                     std::thread::yield_now();
                     ControlFlow::Continue(())
                 })

@@ -1,7 +1,7 @@
 //! The files in tests/cmd are transcripts: every command that stands in them is typed, and says what stands there.
 //!
 //! `$ ` begins a shell command; the lines up to the next are its output, standard error included; `? N` is its exit code when it
-//! is not 0. `%start`, `%stop`, `%kill` act on the server. Ids, times, digests and folders are shown as `[ID]`, `[TIME]`, `[HEX]`,
+//! is not 0; empty lines are left out. `%start`, `%stop`, `%kill` act on the server. Ids, times, digests and folders are shown as `[ID]`, `[TIME]`, `[HEX]`,
 //! `[FOLDER]`; `[..]` stands for anything within a line. With STRONGROOM_BLESS set the files are written anew.
 
 use std::fmt::Write as _;
@@ -26,7 +26,7 @@ fn check(name: &str) {
 fn replay(transcript: &str, deployment: &mut Deployment) -> String {
     let mut said = String::new();
     for line in transcript.lines() {
-        if line.starts_with('#') || line.is_empty() {
+        if line.starts_with('#') {
             writeln!(said, "{line}").unwrap();
         } else if let Some(action) = line.strip_prefix('%') {
             writeln!(said, "{line}").unwrap();
@@ -51,10 +51,8 @@ fn run(command: &str, deployment: &Deployment) -> String {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let mut said = masked(&String::from_utf8_lossy(&output.stdout), deployment);
-    if !said.is_empty() && !said.ends_with('\n') {
-        said.push('\n');
-    }
+    let said = masked(&String::from_utf8_lossy(&output.stdout), deployment);
+    let mut said: String = said.lines().filter(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect();
     let code = output.status.code().unwrap();
     if code != 0 {
         writeln!(said, "? {code}").unwrap();

@@ -317,3 +317,84 @@ fn set(records: &mut BTreeMap<Vec<u8>, Vec<u8>>, key: &[u8], value: Option<Vec<u
         None => records.remove(key),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(store: &MemoryStore, value: u8) -> Result<(), CommitError> {
+        let value = [value];
+        let changes = vec![Change::Put { key: b"a", value: &value }, Change::Delete { key: b"b" }];
+        store.commit(&Batch { absent: vec![], changes })
+    }
+
+    fn value(store: &MemoryStore) -> Option<Vec<u8>> {
+        store.records().get(&b"a"[..]).cloned()
+    }
+
+    #[test]
+    fn scripted_commits_fail_as_scripted() {
+        let store = MemoryStore::new();
+        let faults = Faults::none().at(2, Fault::Full).at(3, Fault::Failed).at(5, Fault::UnknownApplied);
+        store.set_faults(faults.at(8, Fault::UnknownLost));
+        assert!(put(&store, 1).is_ok());
+        assert!(matches!(put(&store, 2), Err(CommitError::Full)));
+        assert!(matches!(put(&store, 3), Err(CommitError::Failed { .. })));
+        assert!(put(&store, 4).is_ok());
+        assert!(matches!(put(&store, 5), Err(CommitError::Unknown { .. })));
+        assert_eq!(value(&store), Some(vec![5]), "unknown, and there");
+        assert!(matches!(put(&store, 6), Err(CommitError::Stopped)));
+        store.restart();
+        assert!(put(&store, 6).is_ok() && put(&store, 7).is_ok());
+        assert!(matches!(put(&store, 8), Err(CommitError::Unknown { .. })));
+        assert_eq!(value(&store), Some(vec![7]), "unknown, and not there");
+        let acknowledged: Vec<_> = store.history().iter().map(|one| (one.nth, one.acknowledged)).collect();
+        assert_eq!(acknowledged, [(1, true), (4, true), (5, false), (6, true), (7, true)]);
+    }
+
+    #[test]
+    fn every_earlier_moment_can_be_had() {
+        let store = MemoryStore::new();
+        for number in 1..=3 {
+            assert!(put(&store, number).is_ok());
+        }
+        let moments: Vec<_> = (0..=3).map(|commits| value(&store.as_of(commits))).collect();
+        assert_eq!(moments, [None, Some(vec![1]), Some(vec![2]), Some(vec![3])]);
+        assert_eq!(store.versions(b"a"), [[1], [2], [3]]);
+        store.replace_all(&store.as_of(1));
+        assert_eq!(value(&store), Some(vec![1]), "rolled back");
+    }
+
+    #[test]
+    fn records_can_be_changed_behind_the_user() {
+        let store = MemoryStore::new();
+        assert!(put(&store, 1).is_ok());
+        store.tamper(b"b", Some(vec![9]));
+        assert!(store.swap(b"a", b"b") && store.flip(b"a", 0, 0x80));
+        assert_eq!(value(&store), Some(vec![0x89]));
+        assert!(!store.flip(b"a", 1, 1) && !store.swap(b"a", b"none"));
+        let thief = store.copied();
+        store.tamper(b"a", None);
+        assert_eq!((value(&store), value(&thief)), (None, Some(vec![0x89])));
+    }
+
+    #[test]
+    fn one_seed_is_one_history() {
+        let history = |seed| {
+            let store = MemoryStore::new();
+            store.set_faults(Faults::seeded(seed, 300));
+            let outcomes: Vec<_> = (0..200)
+                .map(|number| {
+                    let outcome = put(&store, number).is_ok();
+                    store.restart();
+                    outcome
+                })
+                .collect();
+            outcomes
+        };
+        assert_eq!(history(7), history(7));
+        assert_ne!(history(7), history(8));
+        let failed = history(7).iter().filter(|acknowledged| !**acknowledged).count();
+        assert!((30..90).contains(&failed), "three of ten fail: {failed} of 200");
+    }
+}

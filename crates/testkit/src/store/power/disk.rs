@@ -246,7 +246,7 @@ impl Chance {
 
     /// A lost sector may still have made the file longer.
     fn grows(&mut self) -> bool {
-        self.per_mille > 0 && split_mix(&mut self.state) % 4 == 0
+        self.per_mille > 0 && split_mix(&mut self.state).is_multiple_of(4)
     }
 }
 

@@ -221,7 +221,7 @@ fn bytes(argument: &str) -> Result<Vec<u8>, ()> {
 }
 
 fn hexadecimal(escaped: &str) -> Result<Vec<u8>, ()> {
-    if escaped.len() % 4 != 0 {
+    if !escaped.len().is_multiple_of(4) {
         return Err(());
     }
     escaped
