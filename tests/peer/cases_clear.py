@@ -125,7 +125,7 @@ def audit_lines():
     first = {**small, "seq": 1, "operation": "audit.begin", "prev": "0" * 64, "checkpoint": {"number": 0, "next_key": det("key 0", 32).hex()}}
     add("begin", "ok", "line 1", first)
     signed = {"number": 1, "next_key": det("key 1", 32).hex(), "signature": det("signature", 64).hex()}
-    add("checkpoint", "ok", "a signed checkpoint", {**small, "operation": "audit.checkpoint", "checkpoint": signed, "mac": base["mac"]})
+    add("checkpoint", "ok", "a signed checkpoint", {**small, "operation": "audit.checkpoint", "checkpoint": signed, "epoch": 42, "anchor": base["anchor"]})
     add("batch-request", "ok", "a batch read", without("epoch", "index", "anchor", operation="secret.get", count=250))
     odd = 'quote " backslash \\ tab \t line \r\n nul \0 delete \x7f e-acute \u00e9 bidi \u202e lock \U0001f512 slash /'
     add("escapes", "ok", "everything that has to be escaped", {**base, "target": odd})

@@ -13,6 +13,8 @@ pub struct Follower {
     directory: PathBuf,
     next_seq: u64,
     current: Option<(u64, SegmentReader)>,
+    /// The wanted line was looked for anew, without success so far.
+    relocated: bool,
 }
 
 /// A line, parsed, and its bytes without the line feed.
@@ -62,7 +64,7 @@ impl Follower {
     /// Begins at line `seq`, which need not exist yet.
     #[must_use]
     pub fn new(directory: &Path, seq: u64) -> Follower {
-        Follower { directory: directory.to_path_buf(), next_seq: seq.max(1), current: None }
+        Follower { directory: directory.to_path_buf(), next_seq: seq.max(1), current: None, relocated: false }
     }
 
     /// The number of the line that comes next.
@@ -89,7 +91,12 @@ impl Follower {
                 Ok(line) if line.seq < seq => continue,
                 Ok(line) if line.seq == seq => line,
                 Ok(Line { seq: found, .. }) => {
-                    self.step_back();
+                    // A next segment may have been begun and taken back while the one before still grew.
+                    self.current = None;
+                    if !std::mem::replace(&mut self.relocated, true) {
+                        continue;
+                    }
+                    self.relocated = false;
                     return Err(FollowError::Gap { seq, found });
                 }
                 Err(refusal) => {
@@ -98,6 +105,7 @@ impl Follower {
                 }
             };
             self.next_seq += 1;
+            self.relocated = false;
             return Ok(Some(Followed { line, raw }));
         }
         Ok(None)

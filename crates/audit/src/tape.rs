@@ -35,7 +35,9 @@ pub(crate) struct Tape {
     synced: Position,
     /// A sync failed: this segment may not grow any more.
     suspect: bool,
-    /// A successor was begun and is not complete.
+    /// It was cut back to what was durable before.
+    cut_back: bool,
+    /// The file of a successor may exist, of no use yet.
     successor_begun: bool,
     /// The segment a sync failed on, until that is reported.
     distrusted: Option<(String, io::Error)>,
@@ -81,6 +83,7 @@ impl Tape {
             written: last,
             synced: last,
             suspect: false,
+            cut_back: false,
             successor_begun: false,
             distrusted: None,
             full: false,
@@ -144,6 +147,9 @@ impl Tape {
             self.write_lines(waiting)?;
         }
         self.extend_reserve();
+        if self.backlog.len() > BACKLOG_LIMIT {
+            self.sync()?;
+        }
         Ok(())
     }
 
@@ -257,6 +263,7 @@ impl Tape {
 
     fn all_synced(&mut self) {
         self.backlog.drain(..self.backlog_written);
+        self.backlog.shrink_to(BACKLOG_KEPT);
         self.backlog_written = 0;
         self.synced_length = self.length;
         self.synced = self.written;
@@ -264,13 +271,13 @@ impl Tape {
 
     /// After a failed sync: cuts this segment back to what was durable before, and writes the rest into a new one.
     fn replace_segment(&mut self) -> Result<(), TrailError> {
-        if !self.successor_begun {
+        if !self.cut_back {
             let cut = self.file.cut(self.synced_length);
             cut.map_err(|source| failed("cutting back", self.number, source))?;
             // The first sync after a failure reports nothing about the lost pages, and they are cut off:
             // this one only makes the new length durable, as far as the volume still can.
             let _ = self.file.sync();
-            self.successor_begun = true;
+            self.cut_back = true;
         }
         let next = self.number + 1;
         let (mut file, reserved_end) = self.create_segment(next)?;
@@ -298,21 +305,18 @@ impl Tape {
         let access = if self.successor_begun { Access::Replace } else { Access::Create };
         let opened = self.volume.open(&name, access);
         let mut file = opened.map_err(|source| failed("creating", number, source))?;
+        self.successor_begun = true;
         match file.reserve(self.reserve_bytes) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
             Err(source) if self.suspect && no_room(&source) => self.full = true,
             Err(source) => {
-                // An empty segment does no harm; the next attempt takes it over.
-                self.successor_begun |= self.volume.remove(&name).is_err();
+                self.successor_begun = self.volume.remove(&name).is_err();
                 return Err(failed("reserving room for", number, source));
             }
         }
         let synced = self.volume.sync_folder();
-        if let Err(source) = synced {
-            self.successor_begun = true;
-            return Err(TrailError::Folder { attempt: "syncing", source });
-        }
+        synced.map_err(|source| TrailError::Folder { attempt: "syncing", source })?;
         Ok((file, self.reserve_bytes))
     }
 
@@ -323,6 +327,7 @@ impl Tape {
         self.synced_length = 0;
         self.reserved_end = reserved_end;
         self.suspect = false;
+        self.cut_back = false;
         self.successor_begun = false;
     }
 
@@ -358,4 +363,8 @@ fn failed(attempt: &'static str, number: u64, source: io::Error) -> TrailError {
     TrailError::Segment { attempt, segment: segment::name(number), source }
 }
 
+/// Beyond so many bytes that are not durable a write syncs by itself.
+const BACKLOG_LIMIT: usize = 8 << 20;
+/// Memory that is kept for the next lines.
+const BACKLOG_KEPT: usize = 1 << 20;
 const RESERVE_STEP: u64 = 4 << 20;

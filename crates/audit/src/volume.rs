@@ -40,7 +40,7 @@ pub(crate) trait VolumeFile: Send {
     fn length(&self) -> io::Result<u64>;
     /// Cuts the file, and gives back what was reserved behind the cut.
     fn cut(&mut self, length: u64) -> io::Result<()>;
-    /// Reserves space up to `end` without changing the length.
+    /// Reserves space up to `end` without changing the length; `Unsupported` when the file system cannot.
     fn reserve(&mut self, end: u64) -> io::Result<()>;
     /// Claims the file for this process; false when another one has it.
     fn claim(&self) -> io::Result<bool>;
@@ -163,7 +163,10 @@ impl VolumeFile for DiskFile {
     }
 
     fn reserve(&mut self, end: u64) -> io::Result<()> {
-        Ok(rustix::fs::fallocate(self.file.as_fd(), FallocateFlags::KEEP_SIZE, 0, end)?)
+        match rustix::fs::fallocate(self.file.as_fd(), FallocateFlags::KEEP_SIZE, 0, end) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
+            other => Ok(other?),
+        }
     }
 
     fn claim(&self) -> io::Result<bool> {

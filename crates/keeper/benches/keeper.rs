@@ -42,7 +42,14 @@ fn main() {
     let keeper = Keeper::open(settings(folder.path())).unwrap().0;
     let created = Arc::new(AtomicU64::new(0));
     let creates = rate(&runtime, &keeper, |number| put(format!("bench/{number:09}")), &created);
-    figure("durable secret creates, 64 clients, in process", creates, "/s", &format!("raw SQLite {raw:.0}/s"), creates / raw, 0.40);
+    figure(
+        "durable secret creates, 64 clients, in process",
+        creates,
+        "/s",
+        &format!("raw SQLite {raw:.0}/s"),
+        creates / raw,
+        0.40,
+    );
     fill(&runtime, &keeper, &created);
     let there = created.load(Ordering::Relaxed).min(keeper.status().secrets);
     let updated = Arc::new(AtomicU64::new(0));
@@ -68,20 +75,34 @@ fn start(folder: &Path, secrets: u64) {
     let allowed = records as f64 * 100.0 + secrets as f64 * (name + 64.0);
     let per_second = records as f64 / seconds;
     figure(
-        &format!("start: {records} records of {secrets} secrets verified in {:.2} s", report.milliseconds as f64 / 1000.0),
+        &format!(
+            "start: {records} records of {secrets} secrets verified in {:.2} s",
+            report.milliseconds as f64 / 1000.0
+        ),
         per_second,
         " records/s",
         "100,000 records in 1 s",
         per_second / 100_000.0,
         1.0,
     );
-    figure("memory after a start", memory / 1e6, " MB", &format!("{:.1} MB allowed", allowed / 1e6), allowed / memory.max(1.0), 1.0);
+    figure(
+        "memory after a start",
+        memory / 1e6,
+        " MB",
+        &format!("{:.1} MB allowed", allowed / 1e6),
+        allowed / memory.max(1.0),
+        1.0,
+    );
     keeper.stop();
 }
 
 fn figure(what: &str, measured: f64, unit: &str, baseline: &str, ratio: f64, least: f64) {
     let met = if ratio >= least { "yes" } else { "no" };
-    println!("figure: {what} | {measured:.1}{unit} ({:.0} %) | {baseline} | {:.0} % | {met}", ratio * 100.0, least * 100.0);
+    println!(
+        "figure: {what} | {measured:.1}{unit} ({:.0} %) | {baseline} | {:.0} % | {met}",
+        ratio * 100.0,
+        least * 100.0
+    );
 }
 
 fn settings(folder: &Path) -> Settings {

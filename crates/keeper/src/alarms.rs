@@ -81,16 +81,8 @@ const ALARMS: &[(&str, &str, &str)] = &[
         "a protector that needs a person was not proven for more than 180 days",
         "run `strongroom protector prove ID`",
     ),
-    (
-        "quarantined",
-        "records failed verification and are kept aside",
-        "see `strongroom quarantine list`",
-    ),
-    (
-        "strangers",
-        "the store holds entries that are not ours",
-        "find out who writes to the store's file",
-    ),
+    ("quarantined", "records failed verification and are kept aside", "see `strongroom quarantine list`"),
+    ("strangers", "the store holds entries that are not ours", "find out who writes to the store's file"),
     (
         "written_by_newer",
         "records were written by a newer release; they are refused, not quarantined",

@@ -123,11 +123,9 @@ pub struct Found {
 pub fn remembered(slot: Option<&Slot>, trail: &TrailSettings) -> Result<Remembered, TrailError> {
     let trail = match Trail::inspect(trail)? {
         Inspection::Missing => None,
-        Inspection::Present(tail) => Some(TrailMemory {
-            seq: tail.last.seq,
-            last_epoch: tail.last_epoch,
-            last_place: tail.last_place,
-        }),
+        Inspection::Present(tail) => {
+            Some(TrailMemory { seq: tail.last.seq, last_epoch: tail.last_epoch, last_place: tail.last_place })
+        }
     };
     Ok(Remembered { slot: slot.cloned(), trail })
 }

@@ -208,8 +208,8 @@ impl Reader<'_> {
             return Ok(());
         }
         let sealing = self.seals.store_sealing(sealed).ok_or(BrokenHistory::Log { epoch })?;
-        let (log, _) = LogRecord::open(sealing, epoch, sealed, &mut self.scratch)
-            .map_err(|_| BrokenHistory::Log { epoch })?;
+        let (log, _) =
+            LogRecord::open(sealing, epoch, sealed, &mut self.scratch).map_err(|_| BrokenHistory::Log { epoch })?;
         let hash = log::log_hash(sealed);
         self.link(&log, hash)?;
         let authenticator = self.authenticator(epoch, log.incarnation, log.record_count, hash);
@@ -344,8 +344,7 @@ pub fn inventory(store: &dyn Store, seals: &Seals, index: &Index) -> Result<Inve
 
 fn take_inventory(store: &dyn Store, seals: &Seals, index: &Index, remember: bool) -> Result<Inventory, StoreError> {
     let bulk = RecordKind::SecretVersion.byte();
-    let rest = (0..=u8::MAX)
-        .filter(|byte| ![bulk, RecordKind::Log.byte(), RecordKind::Snapshot.byte()].contains(byte));
+    let rest = (0..=u8::MAX).filter(|byte| ![bulk, RecordKind::Log.byte(), RecordKind::Snapshot.byte()].contains(byte));
     std::thread::scope(|scope| {
         let other = scope.spawn(|| scan_kinds(store, seals, index, [bulk], remember));
         let mine = scan_kinds(store, seals, index, rest, remember);

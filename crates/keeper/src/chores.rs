@@ -142,12 +142,7 @@ impl Inner {
     }
 }
 
-fn release(
-    inner: &Inner,
-    caller: &Caller,
-    shown: &str,
-    how: Release,
-) -> Result<Option<QuarantineView>, Failure> {
+fn release(inner: &Inner, caller: &Caller, shown: &str, how: Release) -> Result<Option<QuarantineView>, Failure> {
     let unsealed = inner.unsealed()?;
     let unlocked = &unsealed.running.unlocked;
     let unknown = || Refusal::NotFound { what: "quarantined record", target: shown.to_owned() };
@@ -302,8 +297,7 @@ fn search(inner: &Inner, query: &AuditQuery) -> Result<Vec<String>, Failure> {
 fn accept_program(unlocked: &Arc<Unlocked>, caller: &Caller) -> Result<(), Failure> {
     let fetched = unlocked.fetch(&[RecordKey::INSTANCE])?.pop();
     let opened = fetched.and_then(Result::ok).flatten().ok_or(Failure::StorageFailed)?;
-    let mut instance: InstanceBody =
-        body::decode_strict(opened.body.expose()).map_err(|_| Failure::StorageFailed)?;
+    let mut instance: InstanceBody = body::decode_strict(opened.body.expose()).map_err(|_| Failure::StorageFailed)?;
     instance.program_sha256 = program::sha256().ok_or(Failure::StorageFailed)?;
     let commit = Commit { changes: vec![instance_change(&instance)], witnessed: true, ..Commit::default() };
     let entry = entry(caller, Action::UpgradeAccept.word(), &Trace::default(), "ok");
@@ -311,4 +305,3 @@ fn accept_program(unlocked: &Arc<Unlocked>, caller: &Caller) -> Result<(), Failu
     unlocked.clear("program_changed");
     Ok(())
 }
-

@@ -226,12 +226,11 @@ impl Committer {
         let holds = job.commit.expects.iter().all(|(key, expected)| {
             overlay.records.get(key).copied().unwrap_or_else(|| index.generation(*key)) == *expected
         });
-        let names_hold = job.commit.names.iter().all(|(kind, name, expected)| {
-            match overlay.names.get(&(*kind, name.clone())) {
+        let names_hold =
+            job.commit.names.iter().all(|(kind, name, expected)| match overlay.names.get(&(*kind, name.clone())) {
                 Some(id) => id == expected,
                 None => index.id_of(*kind, name) == *expected,
-            }
-        });
+            });
         if !(holds && names_hold && self.names_are_free(&job.commit, &index, overlay)) {
             return Some(Outcome::Conflict);
         }

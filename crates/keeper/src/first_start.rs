@@ -128,12 +128,7 @@ fn protectors(
 }
 
 /// Epoch 0 in the anchor says that an instance is being made: an empty store beside it is no loss.
-fn begin_anchor(
-    anchor: &mut AnchorFile,
-    root: &RootKey,
-    store_id: Id,
-    incarnation: Id,
-) -> Result<(), FirstStartError> {
+fn begin_anchor(anchor: &mut AnchorFile, root: &RootKey, store_id: Id, incarnation: Id) -> Result<(), FirstStartError> {
     let slot = Slot {
         counter: 0,
         store_id,

@@ -1,8 +1,8 @@
 //! The keeper: one instance, locked or unlocked, and everything that is asked of it.
 
-use std::sync::{Arc, Weak};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -291,12 +291,7 @@ fn work_off(chores: &Receiver<Chore>, keeper: &Weak<Inner>) {
 }
 
 fn system_caller() -> Caller {
-    Caller {
-        principal: Principal::system(),
-        remote: String::new(),
-        request_id: crate::random::id(),
-        retry: None,
-    }
+    Caller { principal: Principal::system(), remote: String::new(), request_id: crate::random::id(), retry: None }
 }
 
 fn unlocked_status(unsealed: &Unsealed) -> Status {
@@ -325,4 +320,3 @@ fn unlocked_status(unsealed: &Unsealed) -> Status {
         unlocked_at: Some(unlocked.unlocked_at),
     }
 }
-

@@ -76,7 +76,8 @@ pub fn anchor_accept(
     let store = SqliteStore::open(directory.canonical(), OpenOptions { create: false, ..OpenOptions::default() })
         .map_err(|error| open(error.into()))?;
     let store: Arc<dyn Store> = Arc::new(store);
-    let anchor = AnchorFile::open(&settings.anchor_directory, directory.canonical()).map_err(|error| open(error.into()))?;
+    let anchor =
+        AnchorFile::open(&settings.anchor_directory, directory.canonical()).map_err(|error| open(error.into()))?;
     let trail = boot::trail_settings(settings);
     let remembered = boot::remembered(anchor.newest(), &trail).map_err(|error| open(BootError::Trail(error).into()))?;
     let stored = protectors::stored(&*store).map_err(|error| open(error.into()))?;
@@ -87,8 +88,7 @@ pub fn anchor_accept(
     let seals = seals(settings, &*store, store_id, &stored, passphrase)?;
     let required_epoch = remembered.required().map_or(0, |(epoch, _)| epoch);
     let known = Known { store_id, required_epoch: 0, told_epoch: u64::MAX };
-    let history =
-        catalogue::history(&*store, &seals, known).map_err(|error| AcceptError::Broken(describe(&error)))?;
+    let history = catalogue::history(&*store, &seals, known).map_err(|error| AcceptError::Broken(describe(&error)))?;
     let found = history.position.epoch;
     let mut acceptance =
         Acceptance { store_epoch: found, required_epoch, lost: lost(settings, found), incarnation: None };
@@ -164,12 +164,11 @@ impl Begun<'_> {
         let position = LogPosition { epoch: floor, hash: self.history.position.hash, incarnation };
         let from = self.history.position.epoch;
         let mut witnessing = Some(boot::Witnessing::Anchor(self.anchor));
-        let trail_there =
-            matches!(Trail::inspect(&boot::trail_settings(self.settings)), Ok(Inspection::Present(_)));
+        let trail_there = matches!(Trail::inspect(&boot::trail_settings(self.settings)), Ok(Inspection::Present(_)));
         let witness = boot::started(self.settings, &mut witnessing).map_err(|error| write(&error))?;
         drop(witness.tell(crate::witness::Note::Arm(self.seals.audit())));
-        let inventory = catalogue::inventory(&*self.store, &self.seals, &self.history.index)
-            .map_err(|error| write(&error))?;
+        let inventory =
+            catalogue::inventory(&*self.store, &self.seals, &self.history.index).map_err(|error| write(&error))?;
         let (root, mut keyring) = self.seals.into_parts();
         keyring.add_store_key(&mut |buffer| strongroom_crypto::random::fill(buffer), now());
         let changes = vec![
@@ -190,7 +189,8 @@ impl Begun<'_> {
             trail: None,
         };
         let running = boot::resume(self.settings, verified).map_err(|error| write(&error))?;
-        let target = format!("epoch {from}, incarnation {incarnation}, trail {}", if trail_there { "kept" } else { "new" });
+        let target =
+            format!("epoch {from}, incarnation {incarnation}, trail {}", if trail_there { "kept" } else { "new" });
         let commit = Commit { changes, witnessed: true, ..Commit::default() };
         commit_and_wait(&running.unlocked, commit, system_entry(now(), "anchor.accept", &target, "ok"))
             .map_err(|failure| write(&failure))?;
@@ -211,4 +211,3 @@ impl Begun<'_> {
         body::decode_strict(opened.expose()).map_err(|_| broken())
     }
 }
-

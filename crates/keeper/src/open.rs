@@ -84,7 +84,14 @@ impl Keeper {
         } else if remembered.knows_an_instance() {
             let store_id = remembered.slot.as_ref().map_or(Id::NIL, |slot| slot.store_id);
             let detail = "the directory is empty, but anchor or trail remember an instance in it".to_owned();
-            stay_locked(&settings, LockReason::InstanceMissing, detail, store_id, Witnessing::Anchor(anchor), &mut report)
+            stay_locked(
+                &settings,
+                LockReason::InstanceMissing,
+                detail,
+                store_id,
+                Witnessing::Anchor(anchor),
+                &mut report,
+            )
         } else {
             let (running, surroundings) = first_start(&settings, Arc::clone(&store), anchor)?;
             report.created = true;
@@ -298,4 +305,3 @@ fn key_zero(settings: &Settings) -> Option<[u8; 32]> {
 pub(crate) fn attended(stored: &[Stored]) -> impl Iterator<Item = &Stored> {
     stored.iter().filter(|stored| stored.record.as_ref().is_ok_and(|record| record.kind == Kind::Password))
 }
-

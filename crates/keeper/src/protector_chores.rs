@@ -231,9 +231,8 @@ impl ProtectorSpec {
 }
 
 fn strong(passphrase: &Passphrase) -> Result<(), Failure> {
-    check_strength(passphrase).map_err(|refusal| {
-        fault(ProtectorFault::Weak, refusal.to_string(), "choose at least 14 characters or 4 words")
-    })
+    check_strength(passphrase)
+        .map_err(|refusal| fault(ProtectorFault::Weak, refusal.to_string(), "choose at least 14 characters or 4 words"))
 }
 
 /// The protector of a kind; a password needs what the person typed.
@@ -319,9 +318,7 @@ fn still_opens(unsealed: &Unsealed, judged: &Judged) -> bool {
     }
     let Some(record) = &judged.record else { return false };
     match protectors::unattended(record.kind, &unsealed.surroundings) {
-        Some(protector) => {
-            protector.unwrap(record).is_ok_and(|opened| opened.same_as(unlocked.seals.read().root()))
-        }
+        Some(protector) => protector.unwrap(record).is_ok_and(|opened| opened.same_as(unlocked.seals.read().root())),
         None => true,
     }
 }

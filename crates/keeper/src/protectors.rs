@@ -172,7 +172,8 @@ pub fn judge(
             judged
         })
         .collect();
-    let missing = findings.iter().filter(|(key, finding)| key.kind == RecordKind::Protector && *finding == Finding::Missing);
+    let missing =
+        findings.iter().filter(|(key, finding)| key.kind == RecordKind::Protector && *finding == Finding::Missing);
     judged.extend(missing.map(|(key, _)| Judged {
         key: *key,
         record: None,
@@ -188,9 +189,7 @@ fn judge_one(unlocked: &Unlocked, tried: &Tried, proven_at: Option<Timestamp>, n
         Outcome::Candidate(root) if root.same_as(unlocked.seals.read().root()) => {
             (ProtectorState::Proven, None, Some(now))
         }
-        Outcome::Candidate(_) => {
-            (ProtectorState::Tampered, Some("it yields another root key".to_owned()), proven_at)
-        }
+        Outcome::Candidate(_) => (ProtectorState::Tampered, Some("it yields another root key".to_owned()), proven_at),
         Outcome::Closed { reason, .. } => (ProtectorState::Broken, Some(reason.clone()), proven_at),
         Outcome::Attended => (ProtectorState::Unproven, None, proven_at),
     };

@@ -104,7 +104,8 @@ impl Quarantine {
         unlocked.journal.event(Severity::Critical, "quarantined", &format!("{shown} is {}", finding.word()));
         let body = QuarantineBody::new(key, finding.word(), now(), None);
         let place = RecordKey::quarantine(&key.to_bytes());
-        let change = Change::Put { key: place, body: SecretBytes::from_vec(body::encode(&body)), name: NameChange::None };
+        let change =
+            Change::Put { key: place, body: SecretBytes::from_vec(body::encode(&body)), name: NameChange::None };
         note(unlocked, change, "quarantine.found", &shown, finding.word());
     }
 
@@ -169,9 +170,8 @@ impl Quarantine {
     pub fn views(&self, unlocked: &Unlocked) -> Vec<QuarantineView> {
         let index = unlocked.index.read();
         let listed = self.listed.lock();
-        let name_of = |key: &RecordKey| {
-            index.names_of(key.kind).find(|(_, id)| **id == key.id).map(|(name, _)| name.to_string())
-        };
+        let name_of =
+            |key: &RecordKey| index.names_of(key.kind).find(|(_, id)| **id == key.id).map(|(name, _)| name.to_string());
         listed
             .iter()
             .map(|(key, listed)| QuarantineView {

@@ -72,7 +72,8 @@ impl Inner {
         let mut at_hand = strongroom_protector::unattended(&surroundings);
         at_hand.push(Box::new(Password::new(locked.store_id, passphrase)) as Box<dyn Protector>);
         let tried = protectors::attempt(&stored, &at_hand);
-        let password_opened = tried.iter().any(|tried| is_password(tried) && matches!(tried.outcome, Outcome::Candidate(_)));
+        let password_opened =
+            tried.iter().any(|tried| is_password(tried) && matches!(tried.outcome, Outcome::Candidate(_)));
         if !password_opened {
             return Err(wrong_password());
         }

@@ -170,16 +170,16 @@ pub fn raise_protector_alarms(unlocked: &Unlocked) {
         }
         None => unlocked.clear(code),
     };
-    let offline = judged.iter().any(|judged| {
-        judged.state != ProtectorState::Tampered && judged.kind().is_some_and(protectors::is_attended)
-    });
+    let offline = judged
+        .iter()
+        .any(|judged| judged.state != ProtectorState::Tampered && judged.kind().is_some_and(protectors::is_attended));
     set("no_offline_protector", (!offline).then(String::new));
     let tampered = judged.iter().find(|judged| judged.state == ProtectorState::Tampered);
     set("protector_tampered", tampered.map(|judged| judged.key.id.to_string()));
     let limit = now().0 - UNPROVEN_LIMIT_MS;
-    let long_ago = judged.iter().find(|judged| {
-        judged.state == ProtectorState::Unproven && judged.proven_at.is_none_or(|at| at.0 < limit)
-    });
+    let long_ago = judged
+        .iter()
+        .find(|judged| judged.state == ProtectorState::Unproven && judged.proven_at.is_none_or(|at| at.0 < limit));
     set("protector_unproven", long_ago.map(|judged| judged.key.id.to_string()));
 }
 

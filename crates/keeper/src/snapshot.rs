@@ -72,14 +72,9 @@ impl Snapshotter {
     }
 
     fn begin(&mut self, unlocked: &Unlocked, position: &LogPosition) {
-        let head =
-            SnapshotHead { epoch: position.epoch, incarnation: position.incarnation, log_hash: position.hash };
-        let commits: Vec<KeyedCommit> = unlocked
-            .retries
-            .lock()
-            .iter()
-            .map(|(id, epoch, time)| KeyedCommit { id, epoch, time })
-            .collect();
+        let head = SnapshotHead { epoch: position.epoch, incarnation: position.incarnation, log_hash: position.hash };
+        let commits: Vec<KeyedCommit> =
+            unlocked.retries.lock().iter().map(|(id, epoch, time)| KeyedCommit { id, epoch, time }).collect();
         let entries = entries(unlocked);
         // Written from the end of the list: the first page comes off last.
         self.pending = snapshot::pages(head, entries.into_iter(), &commits).collect();

@@ -161,7 +161,11 @@ impl Unlocked {
 
     fn serve(&self, key: RecordKey, answer: Compared) -> Result<Option<Opened>, Refusal> {
         match answer {
-            Compared::Absent => Ok(None),
+            Compared::Absent => {
+                // What was there and should not be is gone.
+                self.quarantine.healed(self, key);
+                Ok(None)
+            }
             Compared::Agrees(opened) => {
                 if self.quarantine.healed(self, key) {
                     self.learn_again(key, &opened);

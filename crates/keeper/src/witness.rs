@@ -88,7 +88,11 @@ impl Witness {
     /// Starts the thread.
     pub fn start(trail: Trail, anchor: AnchorFile, journal: Arc<dyn Journal>) -> std::io::Result<Self> {
         let (sender, queue) = sync_channel(QUEUE);
-        let shared = Arc::new(Shared { open: AtomicBool::new(true), synced: Mutex::new(trail.synced()), slot: Mutex::new(anchor.newest().cloned()) });
+        let shared = Arc::new(Shared {
+            open: AtomicBool::new(true),
+            synced: Mutex::new(trail.synced()),
+            slot: Mutex::new(anchor.newest().cloned()),
+        });
         let keeper = Keeping {
             queue,
             trail,
@@ -332,7 +336,11 @@ impl Keeping {
             self.journal.event(Severity::Notice, "audit_resumed", "the audit trail is written again");
         } else if self.failing_since.is_none() && !roomy {
             self.failing_since = Some(Instant::now());
-            self.journal.event(Severity::Critical, "audit_unavailable", "the audit volume is full; only its reserve is left");
+            self.journal.event(
+                Severity::Critical,
+                "audit_unavailable",
+                "the audit volume is full; only its reserve is left",
+            );
         }
         self.shared.open.store(self.failing_since.is_none(), Ordering::Release);
     }

@@ -17,8 +17,8 @@ use crate::committer::{Job, Order, Outcome};
 use crate::facade::{Caller, Failure};
 use crate::random::{self, SystemRandomness};
 use crate::unlocked::Unlocked;
-use crate::words::failure_word;
 use crate::witness::Note;
+use crate::words::failure_word;
 
 /// Requests that may wait for a worker; more are refused as busy.
 const QUEUE: usize = 4096;
@@ -299,12 +299,8 @@ fn fulfil(unlocked: &Unlocked, needs: &[Need], answers: &mut Answers) -> Result<
                 answers.name(*kind, name.clone(), id);
             }
             Need::Page(request) => {
-                let names = unlocked.index.read().page(
-                    request.kind,
-                    &request.prefix,
-                    request.after.as_deref(),
-                    request.limit,
-                );
+                let names =
+                    unlocked.index.read().page(request.kind, &request.prefix, request.after.as_deref(), request.limit);
                 answers.page(request.clone(), names);
             }
             Need::Ids(request) => {
@@ -327,9 +323,8 @@ fn logged_commit(unlocked: &Unlocked, epoch: u64, commit_id: &Id) -> Result<Opti
     let Some(found) = found else { return Ok(None) };
     let seals = unlocked.seals.read();
     let mut scratch = SecretBytes::with_capacity(found.len());
-    let log = seals
-        .store_sealing(&found)
-        .and_then(|sealing| LogRecord::open(sealing, epoch, &found, &mut scratch).ok());
+    let log =
+        seals.store_sealing(&found).and_then(|sealing| LogRecord::open(sealing, epoch, &found, &mut scratch).ok());
     Ok(log.and_then(|(log, _)| log.commits.into_iter().find(|logged| logged.id == *commit_id)))
 }
 

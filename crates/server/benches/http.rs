@@ -71,13 +71,21 @@ async fn run(folder: &Path) {
         "{head}local n = 0\nrequest = function()\n n = (n * 1103515245 + 12345) % 2147483648\n return wrk.format('POST', '/api/v1/secret/get', nil, string.format('{{\"name\":\"bench/%09d\"}}', n % {SECRETS}))\nend\n"
     );
     let measured = drive(folder, &format!("https://{address}"), &reads).await;
-    figure("secret reads over HTTP and TLS, audited", measured, &format!("empty handler {base:.0}/s"), measured / base, 0.40);
+    figure(
+        "secret reads over HTTP and TLS, audited",
+        measured,
+        &format!("empty handler {base:.0}/s"),
+        measured / base,
+        0.40,
+    );
     let creates = format!(
         "{head}local n = 0\nrequest = function()\n n = n + 1\n return wrk.format('POST', '/api/v1/secret/put', nil, string.format('{{\"name\":\"new/%09d\",\"value_base64\":\"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\"}}', n))\nend\n"
     );
     let measured = drive(folder, &format!("https://{address}"), &creates).await;
     figure("durable secret creates over HTTP and TLS", measured, "20,000/s", measured / 20_000.0, 1.0);
-    let updates = creates.replace("'{\"name\":\"new/%09d\"", "'{\"name\":\"bench/%09d\"").replace("n = n + 1", &format!("n = (n * 1103515245 + 12345) % {SECRETS}"));
+    let updates = creates
+        .replace("'{\"name\":\"new/%09d\"", "'{\"name\":\"bench/%09d\"")
+        .replace("n = n + 1", &format!("n = (n * 1103515245 + 12345) % {SECRETS}"));
     let measured = drive(folder, &format!("https://{address}"), &updates).await;
     figure("random updates among 100,000 secrets over HTTP and TLS", measured, "8,000/s", measured / 8_000.0, 1.0);
     server.stop().await;
@@ -97,7 +105,8 @@ async fn drive(folder: &Path, address: &str, script: &str) -> f64 {
     let output = tokio::task::spawn_blocking(move || wrk.output().unwrap()).await.unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(!text.contains("Non-2xx"), "{text}");
-    let rate = text.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:")).unwrap_or_else(|| panic!("{text}"));
+    let rate =
+        text.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:")).unwrap_or_else(|| panic!("{text}"));
     rate.trim().parse().unwrap()
 }
 
@@ -130,7 +139,10 @@ async fn fill(keeper: &Keeper) {
             tokio::spawn(async move {
                 for number in (client..SECRETS).step_by(64) {
                     let name = Name::parse(&format!("bench/{number:09}")).unwrap();
-                    keeper.execute(caller(), Put::new(Selector::Name(name), SecretBytes::from_slice(&[7; 32]))).await.unwrap();
+                    keeper
+                        .execute(caller(), Put::new(Selector::Name(name), SecretBytes::from_slice(&[7; 32])))
+                        .await
+                        .unwrap();
                 }
             })
         })

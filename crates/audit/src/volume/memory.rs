@@ -46,8 +46,8 @@ pub(crate) enum Trouble {
     Stop(u64),
     /// The same, but half of a write at this step still gets through.
     StopHalfWay(u64),
-    /// A sync at this step fails, and forgets what it should have written.
-    FailSync(u64),
+    /// So many syncs from this step on fail, and forget what they should have written.
+    FailSyncs(u64, u64),
 }
 
 /// What a power cut leaves of what was not synced.
@@ -157,14 +157,23 @@ impl Change {
 }
 
 impl State {
-    /// One more step; an error when nothing happens any more.
+    /// One more step; an error when nothing happens any more, true when half of it does.
     fn step(&mut self) -> io::Result<bool> {
         self.steps += 1;
         match self.trouble {
             Trouble::Stop(at) | Trouble::StopHalfWay(at) if self.steps > at => Err(io::Error::other("stopped")),
             Trouble::StopHalfWay(at) => Ok(self.steps == at),
-            Trouble::FailSync(at) => Ok(self.steps == at),
             _ => Ok(false),
+        }
+    }
+
+    fn sync_fails(&mut self) -> bool {
+        match &mut self.trouble {
+            Trouble::FailSyncs(at, count) if self.steps >= *at && *count > 0 => {
+                *count -= 1;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -229,6 +238,9 @@ impl Volume for MemoryVolume {
     fn sync_folder(&self) -> io::Result<()> {
         let mut state = self.state();
         state.step()?;
+        if state.sync_fails() {
+            return Err(io::Error::other("the disk failed"));
+        }
         state.durable_entries = state.entries.clone();
         Ok(())
     }
@@ -255,7 +267,7 @@ impl VolumeFile for MemoryFile {
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let mut state = self.volume.state();
-        let half = state.step()? && matches!(state.trouble, Trouble::StopHalfWay(_));
+        let half = state.step()?;
         let length = state.files[self.file].now.len() as u64;
         let held = length.max(state.reserved.get(&self.file).copied().unwrap_or(0));
         let room = held.saturating_add(state.free()).saturating_sub(offset);
@@ -270,7 +282,8 @@ impl VolumeFile for MemoryFile {
 
     fn sync(&mut self) -> io::Result<()> {
         let mut state = self.volume.state();
-        let fails = state.step()? && matches!(state.trouble, Trouble::FailSync(_));
+        state.step()?;
+        let fails = state.sync_fails();
         let content = &mut state.files[self.file];
         let dirty = std::mem::take(&mut content.dirty);
         if fails {

@@ -134,6 +134,32 @@ fn a_follower_waits_for_a_whole_line() {
     }
 }
 
+/// A next segment was begun in vain, on a full volume, and the one before grew on.
+#[test]
+fn a_follower_returns_to_a_segment_that_grew_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut trail = several_segments(folder.path());
+    for number in 0..40 {
+        trail.append(&entry(format!("n/{number}")), None);
+        trail.write().unwrap();
+    }
+    let last = trail.position().seq;
+    drop(trail);
+    let [first, second] = ["trail-00000001.jsonl", "trail-00000002.jsonl"].map(|name| folder.path().join(name));
+    let whole = [&first, &second].map(|file| std::fs::read(file).unwrap());
+    std::fs::write(&first, &whole[0][..whole[0].len() / 2]).unwrap();
+    std::fs::write(&second, b"").unwrap();
+    let mut follower = Follower::new(folder.path(), 1);
+    let mut seen = Vec::new();
+    drain(&mut follower, u64::MAX, &mut seen);
+    assert!(!seen.is_empty());
+    std::fs::write(&first, &whole[0]).unwrap();
+    std::fs::write(&second, &whole[1]).unwrap();
+    drain(&mut follower, u64::MAX, &mut seen);
+    let seqs: Vec<u64> = seen.iter().map(|followed| followed.line.seq).collect();
+    assert_eq!(seqs, (1..=last).collect::<Vec<_>>());
+}
+
 fn drain(follower: &mut Follower, until: u64, seen: &mut Vec<Followed>) {
     while let Some(followed) = follower.next(until).unwrap() {
         seen.push(followed);

@@ -6,7 +6,7 @@ use rustix::fs::Mode;
 use strongroom_audit::{Flaw, Trail, TrailError, TrailSettings, verify, verify_files};
 use strongroom_envelope::audit_line;
 
-use crate::scene::{NOW, audit_key, entry, lines, place, settings};
+use crate::scene::{NOW, audit_key, entry, lines, place, settings, write_lines};
 
 #[test]
 fn a_rollover_keeps_the_chain() {

@@ -1,6 +1,7 @@
 //! The keeper as its callers see it: one instance, started, used, killed, tampered with, started again.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+mod anchor;
 mod filled;
 mod life;
 mod rows;

@@ -61,7 +61,13 @@ pub struct Image(pub BTreeMap<PathBuf, (u32, Vec<u8>)>);
 impl Image {
     /// Only what lies in this folder.
     pub fn of(&self, folder: &str) -> Self {
-        Self(self.0.iter().filter(|(path, _)| path.starts_with(folder)).map(|(path, file)| (path.clone(), file.clone())).collect())
+        Self(
+            self.0
+                .iter()
+                .filter(|(path, _)| path.starts_with(folder))
+                .map(|(path, file)| (path.clone(), file.clone()))
+                .collect(),
+        )
     }
 
     /// Without the files that SQLite makes and removes beside its database as it pleases, once they hold nothing.
@@ -76,7 +82,8 @@ impl Image {
     /// The paths of files that differ or are on one side only.
     pub fn differing(&self, other: &Self) -> Vec<PathBuf> {
         let paths = self.0.keys().chain(other.0.keys());
-        let mut differing: Vec<PathBuf> = paths.filter(|path| self.0.get(*path) != other.0.get(*path)).cloned().collect();
+        let mut differing: Vec<PathBuf> =
+            paths.filter(|path| self.0.get(*path) != other.0.get(*path)).cloned().collect();
         differing.sort();
         differing.dedup();
         differing
@@ -194,11 +201,7 @@ pub fn admin() -> Caller {
     let mut request = [7; 16];
     request[8..].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
     Caller {
-        principal: Principal {
-            identity: Identity::Peer { uid: 0 },
-            role: Some(Role::Admin),
-            channel: Channel::Local,
-        },
+        principal: Principal { identity: Identity::Peer { uid: 0 }, role: Some(Role::Admin), channel: Channel::Local },
         remote: "unix".into(),
         request_id: Id(request),
         retry: None,

@@ -43,8 +43,7 @@ pub fn verified(site: &Site, key_zero: [u8; 32]) -> Report {
 
 /// Every change has one line: places in batches rise, and none stands twice.
 pub fn assert_no_line_twice(site: &Site) {
-    let places: Vec<(u64, u32)> =
-        lines(site).iter().filter_map(|line| Some((line.epoch?, line.index?))).collect();
+    let places: Vec<(u64, u32)> = lines(site).iter().filter_map(|line| Some((line.epoch?, line.index?))).collect();
     let mut rising = places.clone();
     rising.sort_unstable();
     rising.dedup();

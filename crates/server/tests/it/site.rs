@@ -7,7 +7,7 @@ use std::sync::Arc;
 use strongroom_api::token::{IssueRequest, Role};
 use strongroom_client::{Client, ClientError, Pin, Target, Trust};
 use strongroom_keeper::journal::{Journal, Severity};
-use strongroom_keeper::{Keeper, Settings as KeeperSettings};
+use strongroom_keeper::{Keeper, ProtectorSettings, Settings as KeeperSettings};
 use strongroom_secret::AccessToken;
 use strongroom_server::{Limits, Server, Settings};
 
@@ -48,11 +48,11 @@ impl Folders {
             data: self.data(),
             anchor_directory: self.path("anchor"),
             audit_directory: None,
-            protector: strongroom_protector::Settings {
+            protector: ProtectorSettings {
                 account_dir: Some(self.path("account")),
                 machine_dir: Some(self.path("machine")),
                 machine_id_file: Some(self.path("machine-id")),
-                ..strongroom_protector::Settings::default()
+                ..ProtectorSettings::default()
             },
             machine_protector: true,
             node: "test".into(),

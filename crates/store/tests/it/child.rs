@@ -133,7 +133,6 @@ fn opened(directory: &Path, options: OpenOptions) -> Result<(Box<dyn Store>, Wor
 
 fn commit(store: &dyn Store, workload: &mut Workload, count: u64) {
     for _ in 0..count {
-        let before = Workload { commits: workload.commits, records: workload.records.clone() };
         let changes = workload.advance();
         let word = match store.commit(&batch(&changes)) {
             Ok(()) => "acknowledged",
@@ -144,7 +143,7 @@ fn commit(store: &dyn Store, workload: &mut Workload, count: u64) {
         };
         say(word, workload.commits);
         if word != "acknowledged" {
-            *workload = before;
+            *workload = Workload::at(workload.commits - 1);
         }
     }
 }

@@ -10,9 +10,15 @@ use crate::workload::boundary;
 
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_is_half_applied() {
+    for _ in 0..rounds(1) {
+        life_of_twenty_kills();
+    }
+}
+
+fn life_of_twenty_kills() {
     let directory = tempfile::tempdir().unwrap();
     let mut held = 0;
-    for cycle in 0..rounds(20) {
+    for cycle in 0..20 {
         let after = cycle * 7919 % 40;
         let acknowledged = kill_after(directory.path(), held, after);
         let store = SqliteStore::open(directory.path(), OpenOptions::default()).unwrap();
@@ -29,7 +35,7 @@ fn nothing_acknowledged_is_lost_and_nothing_is_half_applied() {
             Box::new(store).close().unwrap();
         }
     }
-    assert!(held > rounds(20), "the children did commit");
+    assert!(held > 20, "the children did commit");
 }
 
 /// Kills a writing child after it has acknowledged `after` commits; returns the last acknowledged one.

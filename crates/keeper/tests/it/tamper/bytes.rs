@@ -61,7 +61,7 @@ async fn one_of_each(filled: &Filled, keeper: &Keeper, rows: &Rows) -> (Vec<Row>
     (records, standing)
 }
 
-/// B7, B14, B20: every bit of the headers, every byte behind them.
+/// B7, B14, B20: every bit of the headers, one byte in eight behind them; every byte with `STRONGROOM_TORTURE`.
 #[tokio::test]
 async fn every_byte_of_every_kind_is_noticed_while_the_server_runs() {
     let filled = Filled::new().await;
@@ -72,15 +72,19 @@ async fn every_byte_of_every_kind_is_noticed_while_the_server_runs() {
     let round = Round { keeper: &keeper, rows: &rows, standing };
     let longest = records.iter().map(|(_, sealed)| sealed.len()).max().unwrap();
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
-    for offset in 0..longest {
-        let bits: Vec<u8> = if offset < HEADER { (0..8).map(|bit| 1 << bit).collect() } else { vec![1 << (offset % 8)] };
+    let step = if std::env::var_os("STRONGROOM_TORTURE").is_some() { 1 } else { 8 };
+    for offset in (0..longest).filter(|offset| *offset < HEADER || offset % step == 0) {
+        let bits: Vec<u8> =
+            if offset < HEADER { (0..8).map(|bit| 1 << bit).collect() } else { vec![1 << (offset % 8)] };
         for bits in bits {
             let right: Vec<Row> = records.iter().filter(|(_, sealed)| offset < sealed.len()).cloned().collect();
             let changed: Vec<Row> = right.iter().map(|row| flipped(row, offset, bits)).collect();
             if offset % 64 == 0 {
                 rows.put_all(&changed);
-                assert_eq!(filled.refused(&keeper, 1).await, (Some("unreadable"), Some("unreadable")));
-                assert_eq!(filled.refused(&keeper, 2).await, (Some("unreadable"), Some("unreadable")));
+                for (place, secret) in [(0, 1), (1, 2)] {
+                    let finding = (offset < records[place].1.len()).then_some("unreadable");
+                    assert_eq!(filled.refused(&keeper, secret).await, (finding, finding));
+                }
                 filled.assert_served(&keeper, &[1, 2, 28]).await;
             }
             round.run(&changed, &right).await;
