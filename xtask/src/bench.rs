@@ -11,10 +11,7 @@ const COLUMNS: usize = 5;
 
 /// Runs all benchmarks, or the one named; fails when a figure is below its bar.
 pub fn run(only: Option<&str>) -> Result<(), Failure> {
-    let chosen: Vec<_> = BENCHES
-        .iter()
-        .filter(|bench| only.is_none_or(|name| bench.name == name))
-        .collect();
+    let chosen: Vec<_> = BENCHES.iter().filter(|bench| only.is_none_or(|name| bench.name == name)).collect();
     if chosen.is_empty() {
         let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
         let problem = format!("no such benchmark; there are: {}", names.join(", "));
@@ -37,25 +34,16 @@ pub fn run(only: Option<&str>) -> Result<(), Failure> {
     if below.is_empty() {
         return Ok(());
     }
-    Err(Failure::Findings {
-        title: "below the bar:".into(),
-        lines: below,
-    })
+    Err(Failure::Findings { title: "below the bar:".into(), lines: below })
 }
 
 fn row(line: &str) -> Option<Vec<String>> {
-    let cells: Vec<String> = line
-        .trim()
-        .strip_prefix(PREFIX)?
-        .split('|')
-        .map(|cell| cell.trim().to_owned())
-        .collect();
+    let cells: Vec<String> = line.trim().strip_prefix(PREFIX)?.split('|').map(|cell| cell.trim().to_owned()).collect();
     (cells.len() == COLUMNS).then_some(cells)
 }
 
 fn table(rows: &[Vec<String>]) -> String {
-    let mut text =
-        String::from("| what | measured | baseline | at least | met |\n|---|---|---|---|---|\n");
+    let mut text = String::from("| what | measured | baseline | at least | met |\n|---|---|---|---|---|\n");
     for row in rows {
         text.push_str(&format!("| {} |\n", row.join(" | ")));
     }

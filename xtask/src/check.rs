@@ -147,8 +147,5 @@ fn compare_tree(before: &Option<Vec<u8>>) -> Result<(), Failure> {
         return Ok(());
     }
     run(Command::new("git").args(["status", "--short"]))?;
-    Err(Failure::Findings {
-        title: "the check changed the tree:".into(),
-        lines: vec!["see the list above".into()],
-    })
+    Err(Failure::Findings { title: "the check changed the tree:".into(), lines: vec!["see the list above".into()] })
 }

@@ -45,22 +45,14 @@ pub fn cargo(words: &[&str]) -> Command {
 
 /// Runs the command with the terminal's own output and no input.
 pub fn run(command: &mut Command) -> Result<(), Failure> {
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .map_err(|source| Failure::Start {
-            line: line(command),
-            source,
-        })?;
+    let status =
+        command.stdin(Stdio::null()).status().map_err(|source| Failure::Start { line: line(command), source })?;
     judge(command, status)
 }
 
 /// Runs the command, shows each line of output and error in the order written, and keeps them.
 pub fn run_and_keep(command: &mut Command) -> Result<(ExitStatus, Vec<String>), Failure> {
-    let start = |source| Failure::Start {
-        line: line(command),
-        source,
-    };
+    let start = |source| Failure::Start { line: line(command), source };
     let (reader, writer) = io::pipe().map_err(start)?;
     let second = writer.try_clone().map_err(start)?;
     let mut child = command
@@ -68,10 +60,7 @@ pub fn run_and_keep(command: &mut Command) -> Result<(ExitStatus, Vec<String>), 
         .stdout(writer)
         .stderr(second)
         .spawn()
-        .map_err(|source| Failure::Start {
-            line: line(command),
-            source,
-        })?;
+        .map_err(|source| Failure::Start { line: line(command), source })?;
     // The command still holds our ends of the pipe; without letting go of them the pipe never ends.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut kept = Vec::new();
@@ -81,10 +70,7 @@ pub fn run_and_keep(command: &mut Command) -> Result<(ExitStatus, Vec<String>), 
         println!("{text}");
         kept.push(text);
     }
-    let status = child.wait().map_err(|source| Failure::Start {
-        line: line(command),
-        source,
-    })?;
+    let status = child.wait().map_err(|source| Failure::Start { line: line(command), source })?;
     Ok((status, kept))
 }
 
@@ -94,10 +80,7 @@ pub fn output(command: &mut Command) -> Result<Vec<u8>, Failure> {
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|source| Failure::Start {
-            line: line(command),
-            source,
-        })?;
+        .map_err(|source| Failure::Start { line: line(command), source })?;
     judge(command, result.status)?;
     Ok(result.stdout)
 }
@@ -116,19 +99,12 @@ pub fn judge(command: &Command, status: ExitStatus) -> Result<(), Failure> {
     if status.success() {
         return Ok(());
     }
-    Err(Failure::Status {
-        line: line(command),
-        status,
-    })
+    Err(Failure::Status { line: line(command), status })
 }
 
 /// The command as a person would type it.
 pub fn line(command: &Command) -> String {
     let program = PathBuf::from(command.get_program());
     let name = program.file_name().unwrap_or(command.get_program());
-    std::iter::once(name)
-        .chain(command.get_args())
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    std::iter::once(name).chain(command.get_args()).map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

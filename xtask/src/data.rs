@@ -20,16 +20,8 @@ pub const PACKAGES: &[Package] = &[
         used_to: "run the second implementation of the formats",
         probe: ("python3", &["-c", "import cryptography"]),
     },
-    Package {
-        name: "strace",
-        used_to: "inject failing system calls",
-        probe: ("strace", &["-V"]),
-    },
-    Package {
-        name: "systemd",
-        used_to: "verify the service unit",
-        probe: ("systemd-analyze", &["--version"]),
-    },
+    Package { name: "strace", used_to: "inject failing system calls", probe: ("strace", &["-V"]) },
+    Package { name: "systemd", used_to: "verify the service unit", probe: ("systemd-analyze", &["--version"]) },
 ];
 
 /// A checked-in file that the development binary prints.
@@ -40,18 +32,9 @@ pub struct Generated {
 }
 
 pub const GENERATED: &[Generated] = &[
-    Generated {
-        file: "docs/reference/openapi.json",
-        words: &["openapi"],
-    },
-    Generated {
-        file: "docs/reference/cli.md",
-        words: &["reference", "cli"],
-    },
-    Generated {
-        file: "docs/reference/errors.md",
-        words: &["reference", "errors"],
-    },
+    Generated { file: "docs/reference/openapi.json", words: &["openapi"] },
+    Generated { file: "docs/reference/cli.md", words: &["reference", "cli"] },
+    Generated { file: "docs/reference/errors.md", words: &["reference", "errors"] },
 ];
 
 /// A benchmark: `cargo bench --package <package> --bench <name>`.
@@ -128,70 +111,23 @@ const PURE: &[&str] = &[
 ];
 
 pub const CRATES: &[CrateRule] = &[
-    CrateRule {
-        name: "secret",
-        may_use: &[],
-        never: &["std::net", "serde", "tokio"],
-    },
+    CrateRule { name: "secret", may_use: &[], never: &["std::net", "serde", "tokio"] },
     CrateRule {
         name: "crypto",
         may_use: &["secret"],
         // The age of buffered nonces takes a monotonic clock; nothing here may know the date.
-        never: &[
-            "std::net",
-            "std::process",
-            "std::env",
-            "std::time::SystemTime",
-            "serde",
-            "tokio",
-        ],
+        never: &["std::net", "std::process", "std::env", "std::time::SystemTime", "serde", "tokio"],
     },
-    CrateRule {
-        name: "envelope",
-        may_use: &["secret", "crypto"],
-        never: PURE,
-    },
-    CrateRule {
-        name: "protector",
-        may_use: &["secret", "crypto", "envelope"],
-        never: &["std::net", "tokio"],
-    },
-    CrateRule {
-        name: "engine",
-        may_use: &["secret", "crypto", "envelope"],
-        never: PURE,
-    },
-    CrateRule {
-        name: "store",
-        may_use: &[],
-        never: &["std::net", "tokio", "serde"],
-    },
-    CrateRule {
-        name: "audit",
-        may_use: &["secret", "crypto", "envelope"],
-        never: &["tokio"],
-    },
-    CrateRule {
-        name: "api",
-        may_use: &["secret"],
-        never: PURE,
-    },
-    CrateRule {
-        name: "client",
-        may_use: &["secret", "crypto", "envelope", "api"],
-        never: &[],
-    },
+    CrateRule { name: "envelope", may_use: &["secret", "crypto"], never: PURE },
+    CrateRule { name: "protector", may_use: &["secret", "crypto", "envelope"], never: &["std::net", "tokio"] },
+    CrateRule { name: "engine", may_use: &["secret", "crypto", "envelope"], never: PURE },
+    CrateRule { name: "store", may_use: &[], never: &["std::net", "tokio", "serde"] },
+    CrateRule { name: "audit", may_use: &["secret", "crypto", "envelope"], never: &["tokio"] },
+    CrateRule { name: "api", may_use: &["secret"], never: PURE },
+    CrateRule { name: "client", may_use: &["secret", "crypto", "envelope", "api"], never: &[] },
     CrateRule {
         name: "keeper",
-        may_use: &[
-            "secret",
-            "crypto",
-            "envelope",
-            "engine",
-            "protector",
-            "store",
-            "audit",
-        ],
+        may_use: &["secret", "crypto", "envelope", "engine", "protector", "store", "audit"],
         never: &["std::net", "axum", "hyper"],
     },
     CrateRule {
@@ -199,11 +135,7 @@ pub const CRATES: &[CrateRule] = &[
         may_use: &["keeper", "engine", "api", "secret", "crypto", "envelope", "audit"],
         never: &[],
     },
-    CrateRule {
-        name: "strongroom",
-        may_use: &["client", "api", "server", "keeper", "audit", "secret"],
-        never: &[],
-    },
+    CrateRule { name: "strongroom", may_use: &["client", "api", "server", "keeper", "audit", "secret"], never: &[] },
     CrateRule {
         name: "testkit",
         may_use: &[
@@ -238,61 +170,21 @@ pub struct Reserved {
 }
 
 pub const RESERVED: &[Reserved] = &[
-    Reserved {
-        outside: "aws-lc-rs",
-        ours: &["crypto"],
-        because: "only `crypto` names an algorithm",
-    },
-    Reserved {
-        outside: "aes",
-        ours: &["crypto"],
-        because: "only `crypto` names an algorithm",
-    },
-    Reserved {
-        outside: "argon2",
-        ours: &["crypto"],
-        because: "only `crypto` names an algorithm",
-    },
-    Reserved {
-        outside: "libc",
-        ours: &["secret"],
-        because: "only `secret` has unsafe code",
-    },
-    Reserved {
-        outside: "rusqlite",
-        ours: &["store"],
-        because: "only `store` speaks to the database",
-    },
-    Reserved {
-        outside: "axum",
-        ours: &["server"],
-        because: "only `server` has routes",
-    },
-    Reserved {
-        outside: "clap",
-        ours: &["strongroom"],
-        because: "only the binary has a command line",
-    },
+    Reserved { outside: "aws-lc-rs", ours: &["crypto"], because: "only `crypto` names an algorithm" },
+    Reserved { outside: "aes", ours: &["crypto"], because: "only `crypto` names an algorithm" },
+    Reserved { outside: "argon2", ours: &["crypto"], because: "only `crypto` names an algorithm" },
+    Reserved { outside: "libc", ours: &["secret"], because: "only `secret` has unsafe code" },
+    Reserved { outside: "rusqlite", ours: &["store"], because: "only `store` speaks to the database" },
+    Reserved { outside: "axum", ours: &["server"], because: "only `server` has routes" },
+    Reserved { outside: "clap", ours: &["strongroom"], because: "only the binary has a command line" },
     Reserved {
         outside: "rsa",
         ours: &[],
         because: "its private-key operations leak through their timing (RUSTSEC-2023-0071)",
     },
-    Reserved {
-        outside: "sharks",
-        ours: &[],
-        because: "its shares are biased (RUSTSEC-2024-0398)",
-    },
-    Reserved {
-        outside: "openssl",
-        ours: &[],
-        because: "one cryptographic library is enough",
-    },
-    Reserved {
-        outside: "ring",
-        ours: &[],
-        because: "one cryptographic library is enough",
-    },
+    Reserved { outside: "sharks", ours: &[], because: "its shares are biased (RUSTSEC-2024-0398)" },
+    Reserved { outside: "openssl", ours: &[], because: "one cryptographic library is enough" },
+    Reserved { outside: "ring", ours: &[], because: "one cryptographic library is enough" },
 ];
 
 /// How often the shipped code of each crate hands out the bytes of a secret (`.expose()` and its kin).
@@ -317,22 +209,7 @@ pub const FUNCTION_LINES: usize = 70;
 pub const SECRET_BYTES: &[&str] = &["key", "keys", "seed", "entropy"];
 
 /// The same, where text is as bad as bytes. (A key that is text is the name of a key.)
-pub const SECRET_TEXT: &[&str] = &[
-    "secret",
-    "secrets",
-    "passphrase",
-    "password",
-    "plaintext",
-    "cleartext",
-];
+pub const SECRET_TEXT: &[&str] = &["secret", "secrets", "passphrase", "password", "plaintext", "cleartext"];
 
 /// Words before such a word that make it public: a record key says where a record lies.
-pub const PUBLIC_QUALIFIERS: &[&str] = &[
-    "public",
-    "record",
-    "next",
-    "idempotency",
-    "verifying",
-    "wrapped",
-    "sealed",
-];
+pub const PUBLIC_QUALIFIERS: &[&str] = &["public", "record", "next", "idempotency", "verifying", "wrapped", "sealed"];

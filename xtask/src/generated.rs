@@ -22,10 +22,7 @@ pub fn compare() -> Result<(), Failure> {
     if lines.is_empty() {
         return Ok(());
     }
-    Err(Failure::Findings {
-        title: "generated files differ; `cargo xtask bless` writes them anew:".into(),
-        lines,
-    })
+    Err(Failure::Findings { title: "generated files differ; `cargo xtask bless` writes them anew:".into(), lines })
 }
 
 /// Writes every generated file anew.
@@ -33,10 +30,7 @@ pub fn bless() -> Result<(), Failure> {
     command::run(&mut command::cargo(&["build", "--package", "strongroom"]))?;
     for generated in GENERATED {
         let path = workspace::root().join(generated.file);
-        let failure = |source| Failure::File {
-            path: path.clone(),
-            source,
-        };
+        let failure = |source| Failure::File { path: path.clone(), source };
         let text = print(generated)?;
         if fs::read(&path).is_ok_and(|old| old == text) {
             continue;

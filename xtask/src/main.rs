@@ -67,9 +67,6 @@ fn run(words: &[&str]) -> Result<(), Failure> {
             Ok(())
         }
         [] => Err(Failure::Usage("which chore?".into())),
-        other => Err(Failure::Usage(format!(
-            "there is no chore `{}`",
-            other.join(" ")
-        ))),
+        other => Err(Failure::Usage(format!("there is no chore `{}`", other.join(" ")))),
     }
 }

@@ -21,10 +21,7 @@ pub fn ensure(not_run: &mut Vec<String>) -> Result<(), Failure> {
         ),
     }
     for package in self::missing() {
-        not_run.push(format!(
-            "package {}: not there; it is used to {}",
-            package.name, package.used_to
-        ));
+        not_run.push(format!("package {}: not there; it is used to {}", package.name, package.used_to));
     }
     Ok(())
 }
@@ -70,14 +67,7 @@ fn install(prefix: &[&str], names: &[&str]) -> Result<(), Failure> {
         println!("`apt-get update` failed; trying with the lists that are there");
     }
     // What is installed stays as it is: a check is no reason to upgrade or remove what somebody has.
-    let mut words = vec![
-        "install",
-        "-q",
-        "-y",
-        "--no-install-recommends",
-        "--no-upgrade",
-        "--no-remove",
-    ];
+    let mut words = vec!["install", "-q", "-y", "--no-install-recommends", "--no-upgrade", "--no-remove"];
     words.extend(names);
     let (status, _) = command::run_and_keep(&mut apt(&words))?;
     if !status.success() {

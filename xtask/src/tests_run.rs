@@ -41,13 +41,7 @@ pub fn run(scope: Scope) -> (Tally, Result<(), Failure>) {
         println!("cargo-nextest is not installed: plain `cargo test`, which times no single test");
         command::cargo(&["test", "--no-fail-fast"])
     };
-    cargo.args([
-        "--locked",
-        "--workspace",
-        "--all-features",
-        "--lib",
-        "--bins",
-    ]);
+    cargo.args(["--locked", "--workspace", "--all-features", "--lib", "--bins"]);
     if scope == Scope::All {
         cargo.arg("--tests");
     }
@@ -57,16 +51,8 @@ pub fn run(scope: Scope) -> (Tally, Result<(), Failure>) {
     cargo.env("CARGO_TERM_COLOR", "never");
     match command::run_and_keep(&mut cargo) {
         Ok((status, lines)) => {
-            let mut tally = if nextest {
-                nextest_tally(&lines)
-            } else {
-                cargo_tally(&lines)
-            };
-            tally.not_run = if nextest {
-                not_run(&nextest_report())
-            } else {
-                not_run(&lines)
-            };
+            let mut tally = if nextest { nextest_tally(&lines) } else { cargo_tally(&lines) };
+            tally.not_run = if nextest { not_run(&nextest_report()) } else { not_run(&lines) };
             (tally, command::judge(&cargo, status))
         }
         Err(failure) => (Tally::default(), Err(failure)),
@@ -77,16 +63,8 @@ pub fn run(scope: Scope) -> (Tally, Result<(), Failure>) {
 fn nextest_report() -> Vec<String> {
     let path = workspace::target_directory().join("nextest/default/junit.xml");
     let text = fs::read_to_string(path).unwrap_or_default();
-    let entities = [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&apos;", "'"),
-        ("&amp;", "&"),
-    ];
-    let plain = entities
-        .iter()
-        .fold(text, |text, (entity, sign)| text.replace(entity, sign));
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
+    let plain = entities.iter().fold(text, |text, (entity, sign)| text.replace(entity, sign));
     plain.lines().map(str::to_owned).collect()
 }
 
@@ -95,14 +73,7 @@ fn not_run(lines: &[String]) -> Vec<String> {
     let reason = |line: &String| {
         let (before, reason) = line.split_once(NOT_RUN)?;
         let begins = before.trim().is_empty() || before.trim_end().ends_with('>');
-        begins.then(|| {
-            reason
-                .split("</")
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_owned()
-        })
+        begins.then(|| reason.split("</").next().unwrap_or_default().trim().to_owned())
     };
     let mut reasons: Vec<String> = lines.iter().filter_map(reason).collect();
     reasons.sort();
@@ -112,14 +83,7 @@ fn not_run(lines: &[String]) -> Vec<String> {
 
 /// The examples in the documentation, which only `cargo test` runs.
 pub fn run_examples() -> Result<(), Failure> {
-    command::run(&mut command::cargo(&[
-        "test",
-        "--quiet",
-        "--locked",
-        "--workspace",
-        "--all-features",
-        "--doc",
-    ]))
+    command::run(&mut command::cargo(&["test", "--quiet", "--locked", "--workspace", "--all-features", "--doc"]))
 }
 
 /// Reads lines such as `PASS [   0.007s] (1/3) strongroom-secret::it harden::limits` and the line `Summary […]`.
@@ -174,10 +138,9 @@ fn cargo_tally(lines: &[String]) -> Tally {
             tally.slowest.push((program.clone(), seconds));
         }
     }
-    tally.summary.push(format!(
-        "test result: {}. {passed} passed; {failed} failed",
-        if failed == 0 { "ok" } else { "FAILED" }
-    ));
+    tally
+        .summary
+        .push(format!("test result: {}. {passed} passed; {failed} failed", if failed == 0 { "ok" } else { "FAILED" }));
     keep_slowest(&mut tally);
     tally
 }
@@ -226,10 +189,7 @@ mod tests {
              not run: peer: python3 is missing\n\
              3 were not run: they are slow",
         ));
-        assert_eq!(
-            reasons,
-            ["crash: strace is missing", "peer: python3 is missing"]
-        );
+        assert_eq!(reasons, ["crash: strace is missing", "peer: python3 is missing"]);
     }
 
     #[test]

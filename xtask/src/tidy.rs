@@ -29,11 +29,7 @@ pub struct Finding {
 
 impl Finding {
     fn new(path: &str, line: usize, message: impl Into<String>) -> Finding {
-        Finding {
-            path: path.to_owned(),
-            line,
-            message: message.into(),
-        }
+        Finding { path: path.to_owned(), line, message: message.into() }
     }
 }
 
@@ -68,15 +64,10 @@ pub fn run() -> Result<(), Failure> {
     findings.extend(fuzz::check(&files));
     findings.extend(exposure::check(&sources, crate::data::EXPOSURES));
     if findings.is_empty() {
-        println!(
-            "{} files, of them {} of Rust: tidy",
-            files.len(),
-            sources.len()
-        );
+        println!("{} files, of them {} of Rust: tidy", files.len(), sources.len());
         return Ok(());
     }
-    let line =
-        |finding: &Finding| format!("{}:{}: {}", finding.path, finding.line, finding.message);
+    let line = |finding: &Finding| format!("{}:{}: {}", finding.path, finding.line, finding.message);
     Err(Failure::Findings {
         title: format!("{} findings:", findings.len()),
         lines: findings.iter().map(line).collect(),
@@ -100,10 +91,7 @@ fn read_tree(root: &Path) -> Result<Vec<(String, String)>, Failure> {
     let mut files = Vec::new();
     let mut waiting = vec![root.to_path_buf()];
     while let Some(directory) = waiting.pop() {
-        let failure = |source| Failure::File {
-            path: directory.clone(),
-            source,
-        };
+        let failure = |source| Failure::File { path: directory.clone(), source };
         for entry in fs::read_dir(&directory).map_err(failure)? {
             let entry = entry.map_err(failure)?;
             let path = entry.path();
@@ -120,20 +108,8 @@ fn read_tree(root: &Path) -> Result<Vec<(String, String)>, Failure> {
 }
 
 fn is_left_out(directory: &Path) -> bool {
-    let name = directory
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
-    [
-        "target",
-        ".git",
-        "corpus",
-        "found",
-        "artifacts",
-        "coverage",
-        "__pycache__",
-    ]
-    .contains(&name)
+    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    ["target", ".git", "corpus", "found", "artifacts", "coverage", "__pycache__"].contains(&name)
 }
 
 /// A file that vanishes meanwhile, or is no text, has nothing to check.

@@ -9,10 +9,7 @@ const VARIABLE: &str = "STRONGROOM_TORTURE";
 /// Prints the names with what each does.
 pub fn list() {
     for torture in TORTURES {
-        println!(
-            "{:12} {:>9}  {}",
-            torture.name, torture.rounds, torture.does
-        );
+        println!("{:12} {:>9}  {}", torture.name, torture.rounds, torture.does);
     }
 }
 
@@ -24,26 +21,17 @@ pub fn run(name: &str, rounds: Option<&str>) -> Result<(), Failure> {
         .ok_or_else(|| Failure::Usage(format!("there is no torture `{name}`")))?;
     let rounds = match rounds {
         None => torture.rounds,
-        Some(text) => text
-            .parse()
-            .map_err(|_| Failure::Usage(format!("`{text}` is no number of rounds")))?,
+        Some(text) => text.parse().map_err(|_| Failure::Usage(format!("`{text}` is no number of rounds")))?,
     };
     let rounds = rounds.to_string();
-    let words: Vec<String> = torture
-        .words
-        .iter()
-        .map(|word| word.replace("{rounds}", &rounds))
-        .collect();
+    let words: Vec<String> = torture.words.iter().map(|word| word.replace("{rounds}", &rounds)).collect();
     let mut cargo = command::cargo(&[]);
     cargo.args(&words).env(VARIABLE, &rounds);
     let (status, lines) = command::run_and_keep(&mut cargo)?;
     command::judge(&cargo, status)?;
     if torture.words.first() == Some(&"test") && !lines.iter().any(|line| some_passed(line)) {
         let title = format!("torture `{name}` ran no test: `{}`", command::line(&cargo));
-        return Err(Failure::Findings {
-            title,
-            lines: Vec::new(),
-        });
+        return Err(Failure::Findings { title, lines: Vec::new() });
     }
     Ok(())
 }

@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The checkout this program was built from.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies one level below the root")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies one level below the root")
 }
 
 /// The directory of the development build, which is where this program itself was built.
@@ -19,9 +17,7 @@ pub fn build_directory() -> PathBuf {
 /// The directory of all builds.
 pub fn target_directory() -> PathBuf {
     let development = build_directory();
-    let directory = development
-        .parent()
-        .expect("a build lies below the directory of all builds");
+    let directory = development.parent().expect("a build lies below the directory of all builds");
     directory.to_path_buf()
 }
 

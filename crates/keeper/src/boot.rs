@@ -97,7 +97,7 @@ pub enum BootError {
 /// Trail and anchor: not yet in the hands of a witness, or already.
 pub enum Witnessing {
     /// The anchor file; the trail is still closed.
-    Anchor(AnchorFile),
+    Anchor(Box<AnchorFile>),
     /// Both belong to the thread.
     Started(Arc<Witness>),
 }
@@ -248,7 +248,7 @@ pub fn started(settings: &Settings, witnessing: &mut Option<Witnessing>) -> Resu
         Inspection::Missing => Trail::create(trail, now())?.0,
         Inspection::Present(_) => Trail::open(trail, now())?,
     };
-    let witness = Arc::new(Witness::start(trail, anchor, Arc::clone(&settings.journal))?);
+    let witness = Arc::new(Witness::start(trail, *anchor, Arc::clone(&settings.journal))?);
     *witnessing = Some(Witnessing::Started(Arc::clone(&witness)));
     Ok(witness)
 }

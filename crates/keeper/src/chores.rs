@@ -260,7 +260,11 @@ fn verify(unlocked: &Arc<Unlocked>) -> Result<VerifyReport, Failure> {
     };
     let listed = unlocked.quarantine.keys();
     for key in inventory.findings.into_iter().map(|(key, _)| key).chain(listed) {
-        drop(unlocked.fetch(&[key])?);
+        match unlocked.fetch(&[key]) {
+            // Nobody knows yet which bytes are right here; the next start does.
+            Ok(_) | Err(Failure::WritingStopped) => {}
+            Err(failure) => return Err(failure),
+        }
     }
     Ok(VerifyReport {
         records: inventory.verified,

@@ -95,7 +95,7 @@ pub struct Committer {
 
 /// A job whose preconditions hold, with its place among the sealed changes of the batch.
 struct Admitted {
-    job: Box<Job>,
+    job: Job,
     changes: std::ops::Range<usize>,
 }
 
@@ -141,13 +141,13 @@ impl Committer {
                 Order::Stop => break,
                 Order::Abandon => return,
                 Order::Job(job) => {
-                    let mut jobs = vec![job];
+                    let mut jobs = vec![*job];
                     let mut bytes = commit_bytes(&jobs[0].commit);
                     while jobs.len() < limits.batch_commits && bytes < limits.batch_bytes {
                         match self.queue.try_recv() {
                             Ok(Order::Job(job)) => {
                                 bytes += commit_bytes(&job.commit);
-                                jobs.push(job);
+                                jobs.push(*job);
                             }
                             Ok(other) => {
                                 held = Some(other);
@@ -187,7 +187,7 @@ impl Committer {
     }
 
     /// One batch: admit, seal, log, commit, apply, witness.
-    fn batch(&mut self, jobs: Vec<Box<Job>>) {
+    fn batch(&mut self, jobs: Vec<Job>) {
         if self.stopped {
             return refuse(jobs, Outcome::Stopped);
         }
@@ -437,11 +437,11 @@ fn logged_commit(job: &Job) -> LoggedCommit {
     }
 }
 
-fn reply_when_witnessed(job: Box<Job>) -> Finish {
+fn reply_when_witnessed(job: Job) -> Finish {
     Box::new(move |witnessed| (job.finish)(if witnessed { Outcome::Done } else { Outcome::AuditUnavailable }))
 }
 
-fn refuse(jobs: Vec<Box<Job>>, outcome: Outcome) {
+fn refuse(jobs: Vec<Job>, outcome: Outcome) {
     for job in jobs {
         (job.finish)(outcome);
     }

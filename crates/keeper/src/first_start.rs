@@ -69,7 +69,7 @@ pub fn first_start(
     let root = RootKey::fill_with(|key| strongroom_crypto::random::fill(key));
     let (fresh, unavailable) = protectors(settings, &root, &surroundings)?;
     begin_anchor(&mut anchor, &root, store_id, incarnation)?;
-    let mut witnessing = Some(Witnessing::Anchor(anchor));
+    let mut witnessing = Some(Witnessing::Anchor(Box::new(anchor)));
     let witness = boot::started(settings, &mut witnessing)?;
     let keyring = Keyring::generate(&mut |buffer| strongroom_crypto::random::fill(buffer), now());
     let seals = Seals::new(root, keyring);

@@ -153,7 +153,12 @@ impl Keeper {
     ) -> Result<T, Failure> {
         let (answer, answered) = oneshot::channel();
         let inner = Arc::clone(&self.inner);
-        let chore = Box::new(move || drop(answer.send(work(&inner))));
+        let chore = Box::new(move || {
+            let outcome = work(&inner);
+            // Whoever has the answer may let go of the keeper, and expects its locks to be free then.
+            drop(inner);
+            drop(answer.send(outcome));
+        });
         self.inner.steward.try_send(chore).map_err(|_| Failure::Busy)?;
         answered.await.unwrap_or(Err(Failure::Stopping))
     }

@@ -163,7 +163,7 @@ impl Begun<'_> {
         let floor = self.remembered.required().map_or(0, |(epoch, _)| epoch).max(self.history.position.epoch);
         let position = LogPosition { epoch: floor, hash: self.history.position.hash, incarnation };
         let from = self.history.position.epoch;
-        let mut witnessing = Some(boot::Witnessing::Anchor(self.anchor));
+        let mut witnessing = Some(boot::Witnessing::Anchor(Box::new(self.anchor)));
         let trail_there = matches!(Trail::inspect(&boot::trail_settings(self.settings)), Ok(Inspection::Present(_)));
         let witness = boot::started(self.settings, &mut witnessing).map_err(|error| write(&error))?;
         drop(witness.tell(crate::witness::Note::Arm(self.seals.audit())));

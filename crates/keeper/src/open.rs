@@ -89,7 +89,7 @@ impl Keeper {
                 LockReason::InstanceMissing,
                 detail,
                 store_id,
-                Witnessing::Anchor(anchor),
+                Witnessing::Anchor(Box::new(anchor)),
                 &mut report,
             )
         } else {
@@ -152,7 +152,7 @@ fn existing(
     let store_id = store_id(remembered, stored).unwrap_or(Id::NIL);
     if is_of_another_store(store_id, stored) {
         let detail = format!("the anchor is of store {store_id}, and no protector record in the directory is");
-        let witnessing = Witnessing::Anchor(anchor);
+        let witnessing = Witnessing::Anchor(Box::new(anchor));
         return Ok(stay_locked(settings, LockReason::ForeignAnchor, detail, store_id, witnessing, report));
     }
     let surroundings = Arc::new(Surroundings::resolve(store_id, &settings.protector)?);
@@ -162,12 +162,12 @@ fn existing(
         Choice::Root(root) => root,
         Choice::Foreign => {
             let detail = "the protectors yield another root key than the anchor's, or different ones".to_owned();
-            let witnessing = Witnessing::Anchor(anchor);
+            let witnessing = Witnessing::Anchor(Box::new(anchor));
             return Ok(stay_locked(settings, LockReason::ForeignRoot, detail, store_id, witnessing, report));
         }
         Choice::None => return nothing_opened(settings, anchor, store_id, &tried, report),
     };
-    let mut witnessing = Some(Witnessing::Anchor(anchor));
+    let mut witnessing = Some(Witnessing::Anchor(Box::new(anchor)));
     match boot::establish(settings, Arc::clone(store), root, store_id, remembered, &mut witnessing) {
         Ok((running, found)) => {
             report.records = found.records;
@@ -200,7 +200,7 @@ fn nothing_opened(
     if !tried.iter().any(|tried| matches!(tried.outcome, Outcome::Attended)) {
         return Err(OpenError::NoProtectorOpens { report: told });
     }
-    Ok(stay_locked(settings, LockReason::Attended, told, store_id, Witnessing::Anchor(anchor), report))
+    Ok(stay_locked(settings, LockReason::Attended, told, store_id, Witnessing::Anchor(Box::new(anchor)), report))
 }
 
 /// R11: each protector, what it is bound to, why it does not open, and what to do.

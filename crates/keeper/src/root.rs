@@ -138,7 +138,7 @@ impl Inner {
     /// The anchor's newest slot: from the open file, or read beside the witness that holds it.
     fn anchor_slot(&self, locked: &Locked) -> Option<strongroom_envelope::anchor::Slot> {
         match &*locked.witnessing.lock() {
-            Some(boot::Witnessing::Anchor(anchor)) => anchor.newest().cloned(),
+            Some(boot::Witnessing::Anchor(anchor)) => anchor.newest().copied(),
             Some(boot::Witnessing::Started(witness)) => {
                 witness.barrier();
                 witness.slot()

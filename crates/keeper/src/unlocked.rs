@@ -292,6 +292,8 @@ impl Unlocked {
 
     fn observe_secret(&self, change: &Change) {
         let deleted_at = match change {
+            // A secret that takes its name is new: it cannot be deleted yet.
+            Change::Put { name: NameChange::Take(_), .. } => return,
             Change::Put { key, body, .. } => {
                 catalogue::note(key.kind, body.expose()).ok().and_then(|noted| noted.deleted_at)
             }

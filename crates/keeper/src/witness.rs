@@ -91,7 +91,7 @@ impl Witness {
         let shared = Arc::new(Shared {
             open: AtomicBool::new(true),
             synced: Mutex::new(trail.synced()),
-            slot: Mutex::new(anchor.newest().cloned()),
+            slot: Mutex::new(anchor.newest().copied()),
         });
         let keeper = Keeping {
             queue,
@@ -123,7 +123,7 @@ impl Witness {
 
     /// What the anchor says.
     pub fn slot(&self) -> Option<Slot> {
-        self.shared.slot.lock().clone()
+        *self.shared.slot.lock()
     }
 
     /// Hands over a note; waits when many are waiting.
@@ -289,7 +289,7 @@ impl Keeping {
         if let Some(slot) = self.slot {
             self.anchor.write(slot)?;
             self.slot = None;
-            self.shared.slot.lock().clone_from(&self.anchor.newest().cloned());
+            *self.shared.slot.lock() = self.anchor.newest().copied();
             self.anchor_due.get_or_insert(now_instant + ANCHOR_SYNC);
         }
         self.trail_due.get_or_insert(now_instant + TRAIL_SYNC);

@@ -1,5 +1,6 @@
 //! Runs operations: fetches what a rule needs, repeats it, hands its commit to the committer and its line to the witness.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -22,6 +23,8 @@ use crate::words::failure_word;
 
 /// Requests that may wait for a worker; more are refused as busy.
 const QUEUE: usize = 4096;
+/// Work that a thread takes at once, so that the queue is not fought over.
+const HANDFUL: usize = 16;
 /// A rule that loses a race is repeated so often.
 const ATTEMPTS: u32 = 8;
 /// A rule asks at most so many times for more facts.
@@ -76,11 +79,27 @@ impl Workers {
 }
 
 fn run(waiting: &Mutex<Receiver<Work>>) {
+    let mut taken = VecDeque::with_capacity(HANDFUL);
     loop {
-        let work = waiting.lock().recv();
-        match work {
-            Ok(Work::Run(run)) => run(),
-            Ok(Work::End) | Err(_) => return,
+        {
+            let waiting = waiting.lock();
+            taken.extend(waiting.recv().ok());
+            // `End` is taken alone: each thread ends by its own.
+            while taken.len() < HANDFUL && matches!(taken.back(), Some(Work::Run(_))) {
+                match waiting.try_recv() {
+                    Ok(work) => taken.push_back(work),
+                    Err(_) => break,
+                }
+            }
+        }
+        if taken.is_empty() {
+            return;
+        }
+        while let Some(work) = taken.pop_front() {
+            match work {
+                Work::Run(run) => run(),
+                Work::End => return,
+            }
         }
     }
 }
@@ -100,6 +119,9 @@ pub struct Run<O: Operation> {
     /// Where the answer goes.
     pub answer: oneshot::Sender<Result<O::Reply, Failure>>,
 }
+
+/// What a rule came to, each with what its line says.
+type Judged<R> = Result<(Done<R>, Trace), (Failure, Trace)>;
 
 /// Commit id and digest of a request that may be retried.
 struct Retry {
@@ -133,7 +155,7 @@ impl<O: Operation> Run<O> {
     }
 
     /// Runs the rule until it is done or refuses.
-    fn judge(&self) -> Result<(Done<O::Reply>, Trace), (Failure, Trace)> {
+    fn judge(&self) -> Judged<O::Reply> {
         let mut answers = Answers::default();
         let mut randomness = SystemRandomness;
         let mut stale = 0;

@@ -42,8 +42,11 @@ fn main() {
         println!("not run: http: wrk is not installed (Debian package wrk)");
         return;
     }
-    let parent = std::env::var_os("STRONGROOM_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
-    let folder = tempfile::tempdir_in(parent).unwrap();
+    let folder = match std::env::var_os("STRONGROOM_BENCH_DIR") {
+        Some(parent) => tempfile::tempdir_in(parent),
+        None => tempfile::tempdir(),
+    }
+    .unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(run(folder.path()));
     runtime.shutdown_background();

@@ -2,10 +2,10 @@
 
 mod volume;
 
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
@@ -171,8 +171,10 @@ fn make(path: &Path) -> Result<bool, DirectoryError> {
         Err(source) => return Err(DirectoryError::Open { path: path.to_path_buf(), source }),
     }
     let missing: Vec<&Path> = path.ancestors().take_while(|above| !exists(above)).collect();
-    DirBuilder::new().recursive(true).mode(OWNER_ONLY).create(path).map_err(failed)?;
-    for directory in missing {
+    // From the top, each with its mode before the next, so that no umask closes the way to us.
+    for directory in missing.into_iter().rev() {
+        DirBuilder::new().mode(OWNER_ONLY).create(directory).map_err(failed)?;
+        std::fs::set_permissions(directory, Permissions::from_mode(OWNER_ONLY)).map_err(failed)?;
         let above = directory.parent().filter(|above| !above.as_os_str().is_empty());
         sync_directory(above.unwrap_or(Path::new("."))).map_err(failed)?;
     }

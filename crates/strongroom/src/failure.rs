@@ -84,7 +84,9 @@ impl Failure {
     /// A stable word for `--json`.
     pub fn word(&self) -> String {
         match self {
-            Self::Client(error) => error.refused().map_or_else(|| "unreachable".to_owned(), |refused| refused.word.clone()),
+            Self::Client(error) => {
+                error.refused().map_or_else(|| "unreachable".to_owned(), |refused| refused.word.clone())
+            }
             Self::Usage { .. } => "usage".into(),
             Self::Local { .. } => "failed".into(),
             Self::Findings(_) => "findings".into(),

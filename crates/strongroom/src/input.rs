@@ -32,7 +32,10 @@ pub fn password(given: &Given) -> Result<Passphrase, Failure> {
         }
     }
     if read.is_empty() {
-        return Err(Failure::usage("the password is empty", "give it on standard input, with --file, or at the prompt"));
+        return Err(Failure::usage(
+            "the password is empty",
+            "give it on standard input, with --file, or at the prompt",
+        ));
     }
     Ok(Passphrase::from_slice(read.expose()))
 }

@@ -69,10 +69,14 @@ impl File {
     /// Reads and checks a file.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Failure::local(format!("reading {shown}"), error, "check its name and that you may read it"))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::local(format!("reading {shown}"), error, "check its name and that you may read it")
+        })?;
         let file: Self = toml::from_str(&text).map_err(|error| {
-            Failure::usage(format!("{shown}: {}", error.to_string().trim_end()), "mend the line it names; docs/guide/install.md lists the keys")
+            Failure::usage(
+                format!("{shown}: {}", error.to_string().trim_end()),
+                "mend the line it names; docs/guide/install.md lists the keys",
+            )
         })?;
         file.check(&shown.to_string())?;
         Ok(file)
@@ -80,7 +84,10 @@ impl File {
 
     fn check(&self, shown: &str) -> Result<(), Failure> {
         if self.versions_kept.is_some_and(|kept| !(1..=50).contains(&kept)) {
-            return Err(Failure::usage(format!("{shown}: versions_kept is not 1 to 50"), "choose a number in this range"));
+            return Err(Failure::usage(
+                format!("{shown}: versions_kept is not 1 to 50"),
+                "choose a number in this range",
+            ));
         }
         root_id(self.root_id.as_deref()).map(|_| ())
     }
@@ -146,7 +153,10 @@ fn default_anchor() -> Result<PathBuf, Failure> {
     let set = |name: &str| env::var_os(name).filter(|text| !text.is_empty()).map(PathBuf::from);
     let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
     state.map(|state| state.join("strongroom-anchor")).ok_or_else(|| {
-        Failure::usage("there is no place for the anchor", "set --anchor-dir, STRONGROOM_ANCHOR_DIR, XDG_STATE_HOME or HOME")
+        Failure::usage(
+            "there is no place for the anchor",
+            "set --anchor-dir, STRONGROOM_ANCHOR_DIR, XDG_STATE_HOME or HOME",
+        )
     })
 }
 
@@ -208,7 +218,11 @@ mod tests {
         assert!(refused.to_string().contains("lisen"), "{refused}");
         std::fs::write(&path, "listen = \"127.0.0.1:8700\"\nversions_kept = 51\n").unwrap();
         assert!(File::read(&path).unwrap_err().to_string().contains("versions_kept"));
-        std::fs::write(&path, "root_id = \"00112233445566778899aabbccddeeff\"\n[tls]\ncertificate = \"c\"\nprivate_key = \"k\"\n").unwrap();
+        std::fs::write(
+            &path,
+            "root_id = \"00112233445566778899aabbccddeeff\"\n[tls]\ncertificate = \"c\"\nprivate_key = \"k\"\n",
+        )
+        .unwrap();
         let file = File::read(&path).unwrap();
         assert_eq!(root_id(file.root_id.as_deref()).unwrap().unwrap()[15], 0xff);
     }

@@ -41,7 +41,9 @@ fn token() -> Result<AccessToken, Failure> {
 
 fn trust() -> Result<Option<Trust>, Failure> {
     if let Ok(pin) = env::var("STRONGROOM_PIN") {
-        let pin = Pin::parse(&pin).map_err(|refusal| Failure::usage(format!("STRONGROOM_PIN: {refusal}"), "copy it from `strongroom status` on the server"))?;
+        let pin = Pin::parse(&pin).map_err(|refusal| {
+            Failure::usage(format!("STRONGROOM_PIN: {refusal}"), "copy it from `strongroom status` on the server")
+        })?;
         return Ok(Some(Trust::Pin(pin)));
     }
     let Ok(path) = env::var("STRONGROOM_CA") else { return Ok(None) };

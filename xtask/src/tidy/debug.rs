@@ -21,10 +21,7 @@ pub fn check(source: &Source) -> Vec<Finding> {
     if OTHER_KEYS.contains(&source.crate_name()) {
         return Vec::new();
     }
-    let mut types = Printing {
-        source,
-        findings: Vec::new(),
-    };
+    let mut types = Printing { source, findings: Vec::new() };
     types.visit_file(&source.syntax);
     types.findings
 }
@@ -50,8 +47,7 @@ impl Printing<'_> {
                 let message = format!(
                     "derived `Debug` would print `{name}` of `{owner}`; write it by hand or use a type of the crate `secret`"
                 );
-                self.findings
-                    .push(Finding::new(&self.source.path, line, message));
+                self.findings.push(Finding::new(&self.source.path, line, message));
             }
         }
     }
@@ -83,9 +79,7 @@ fn derives_debug(attribute: &syn::Attribute) -> bool {
     let words = list.tokens.to_string();
     let conditional = list.path.is_ident("cfg_attr") && words.contains("derive");
     (list.path.is_ident("derive") || conditional)
-        && words
-            .split(|sign: char| !sign.is_alphanumeric())
-            .any(|word| word == "Debug")
+        && words.split(|sign: char| !sign.is_alphanumeric()).any(|word| word == "Debug")
 }
 
 /// For a name whose last word says secret, unless the word before it takes that back: the types that would show it.

@@ -11,10 +11,7 @@ pub fn check(sources: &[Source], listed: &[(&str, usize)]) -> Vec<Finding> {
     let places = places(sources);
     let mut findings = Vec::new();
     for (name, found) in &places {
-        let expected = listed
-            .iter()
-            .find(|(listed, _)| listed == name)
-            .map_or(0, |(_, count)| *count);
+        let expected = listed.iter().find(|(listed, _)| listed == name).map_or(0, |(_, count)| *count);
         if found.len() != expected {
             let message = format!(
                 "`{name}` exposes secrets in {} places, the list in xtask/src/data.rs says {expected}; they are:\n      {}",
@@ -26,9 +23,7 @@ pub fn check(sources: &[Source], listed: &[(&str, usize)]) -> Vec<Finding> {
     }
     for (name, expected) in listed {
         if !places.contains_key(name) {
-            let message = format!(
-                "`{name}` exposes no secret, the list in xtask/src/data.rs says {expected}"
-            );
+            let message = format!("`{name}` exposes no secret, the list in xtask/src/data.rs says {expected}");
             findings.push(Finding::new(&format!("crates/{name}"), 0, message));
         }
     }
@@ -49,9 +44,8 @@ pub fn print(sources: &[Source]) {
 /// Crate → `path:line` of each place, tests left out.
 fn places(sources: &[Source]) -> BTreeMap<&str, Vec<String>> {
     let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let shipped = |source: &&Source| {
-        source.path.starts_with("crates/") && !["secret", "testkit"].contains(&source.crate_name())
-    };
+    let shipped =
+        |source: &&Source| source.path.starts_with("crates/") && !["secret", "testkit"].contains(&source.crate_name());
     for source in sources.iter().filter(shipped) {
         for window in source.tokens.windows(3) {
             let [before, name, _] = window else { continue };
@@ -76,9 +70,7 @@ mod tests {
 
     #[test]
     fn a_place_that_is_not_listed_is_found() {
-        let sources = source(
-            "fn a(k: RootKey) { b(k.expose()); assert!(c(k.expose_mut())); d(RootKey::expose); }",
-        );
+        let sources = source("fn a(k: RootKey) { b(k.expose()); assert!(c(k.expose_mut())); d(RootKey::expose); }");
         assert_eq!(check(&sources, &[("crypto", 3)]), []);
         assert_eq!(check(&sources, &[("crypto", 2)]).len(), 1);
         assert_eq!(check(&sources, &[]).len(), 1);

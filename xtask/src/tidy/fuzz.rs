@@ -15,11 +15,7 @@ pub fn check(files: &[(String, String)]) -> Vec<Finding> {
     let manifest: Table = match text.map_or("", |(_, text)| text).parse() {
         Ok(manifest) => manifest,
         Err(error) => {
-            return vec![Finding::new(
-                MANIFEST,
-                0,
-                format!("does not parse: {error}"),
-            )];
+            return vec![Finding::new(MANIFEST, 0, format!("does not parse: {error}"))];
         }
     };
     let mut findings = Vec::new();

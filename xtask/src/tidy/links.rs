@@ -23,9 +23,7 @@ pub fn check(path: &str, text: &str, exists: impl Fn(&Path) -> bool) -> Vec<Find
 
 /// What stands between `](` and `)`.
 fn targets(line: &str) -> impl Iterator<Item = &str> {
-    line.split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next())
+    line.split("](").skip(1).filter_map(|rest| rest.split(')').next())
 }
 
 fn normal(path: &Path) -> PathBuf {
@@ -59,9 +57,6 @@ mod tests {
 
     #[test]
     fn links_inside_and_outside_are_fine() {
-        assert_eq!(
-            found("[a](../spec/record.md#body), [b](#here), [c](https://c2sp.org/x)"),
-            0
-        );
+        assert_eq!(found("[a](../spec/record.md#body), [b](#here), [c](https://c2sp.org/x)"), 0);
     }
 }

@@ -21,16 +21,10 @@ pub fn check(path: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |message: String| findings.push(Finding::new(path, 0, message));
     let Some(rule) = CRATES.iter().find(|rule| rule.name == name) else {
-        find(format!(
-            "the crate `{name}` is not in the table of xtask/src/data.rs"
-        ));
+        find(format!("the crate `{name}` is not in the table of xtask/src/data.rs"));
         return findings;
     };
-    if manifest
-        .get("lints")
-        .and_then(|lints| lints.get("workspace"))
-        != Some(&Value::Boolean(true))
-    {
+    if manifest.get("lints").and_then(|lints| lints.get("workspace")) != Some(&Value::Boolean(true)) {
         find("`[lints] workspace = true` is missing".into());
     }
     for (section, outside) in dependencies(&manifest) {
@@ -40,13 +34,8 @@ pub fn check(path: &str, text: &str) -> Vec<Finding> {
             Some(ours) => find(format!("`{name}` may not use `{ours}` ({section})")),
             None => {
                 let reserved = RESERVED.iter().find(|reserved| reserved.outside == outside);
-                if let Some(reserved) =
-                    reserved.filter(|reserved| !reserved.ours.contains(&name) && !test_only)
-                {
-                    find(format!(
-                        "`{name}` may not use `{outside}`: {}",
-                        reserved.because
-                    ));
+                if let Some(reserved) = reserved.filter(|reserved| !reserved.ours.contains(&name) && !test_only) {
+                    find(format!("`{name}` may not use `{outside}`: {}", reserved.because));
                 }
             }
         }
@@ -55,13 +44,8 @@ pub fn check(path: &str, text: &str) -> Vec<Finding> {
 }
 
 fn is_allowed(rule: &CrateRule, ours: &str, test_only: bool) -> bool {
-    let listed = || {
-        TEST_EDGES
-            .iter()
-            .any(|(from, to, _)| (*from, *to) == (rule.name, ours))
-    };
-    rule.may_use.contains(&ours)
-        || (test_only && (ours == TESTKIT || ours == rule.name || listed()))
+    let listed = || TEST_EDGES.iter().any(|(from, to, _)| (*from, *to) == (rule.name, ours));
+    rule.may_use.contains(&ours) || (test_only && (ours == TESTKIT || ours == rule.name || listed()))
 }
 
 fn crate_directory(path: &str) -> Option<&str> {
@@ -96,10 +80,7 @@ mod tests {
     fn messages(name: &str, rest: &str) -> Vec<String> {
         let text = format!("[package]\nname = \"x\"\n[lints]\nworkspace = true\n{rest}");
         let findings = check(&format!("crates/{name}/Cargo.toml"), &text);
-        findings
-            .into_iter()
-            .map(|finding| finding.message)
-            .collect()
+        findings.into_iter().map(|finding| finding.message).collect()
     }
 
     #[test]
@@ -114,8 +95,7 @@ mod tests {
     fn an_edge_cannot_hide_behind_a_platform_or_another_name() {
         let platform = "[target.'cfg(unix)'.dependencies]\nstrongroom-store.workspace = true\n";
         assert_eq!(messages("engine", platform).len(), 1);
-        let renamed =
-            "[dependencies]\nx = { package = \"strongroom-store\", path = \"../store\" }\n";
+        let renamed = "[dependencies]\nx = { package = \"strongroom-store\", path = \"../store\" }\n";
         assert_eq!(messages("engine", renamed).len(), 1);
     }
 
@@ -144,11 +124,7 @@ mod tests {
     #[test]
     fn an_unknown_crate_and_missing_lints_are_found() {
         assert!(messages("helpers", "")[0].contains("not in the table"));
-        assert!(
-            check("crates/store/Cargo.toml", "")[0]
-                .message
-                .contains("lints")
-        );
+        assert!(check("crates/store/Cargo.toml", "")[0].message.contains("lints"));
         assert_eq!(check("Cargo.toml", "[workspace]\n"), []);
     }
 }

@@ -30,8 +30,7 @@ pub fn check(source: &Source) -> Vec<Finding> {
 
 /// `std::fs` covers itself and what lies below it.
 fn reaches(path: &str, banned: &str) -> bool {
-    path.strip_prefix(banned)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    path.strip_prefix(banned).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 #[derive(Default)]
@@ -49,18 +48,12 @@ impl Paths {
         match tree {
             syn::UseTree::Path(path) => self.follow(&join(&path.ident), &path.tree),
             syn::UseTree::Name(name) if name.ident == "self" => {
-                self.found
-                    .push((prefix.to_owned(), name.span().start().line));
+                self.found.push((prefix.to_owned(), name.span().start().line));
             }
             syn::UseTree::Name(name) => keep(&name.ident),
             syn::UseTree::Rename(rename) => keep(&rename.ident),
-            syn::UseTree::Glob(glob) => self
-                .found
-                .push((prefix.to_owned(), glob.span().start().line)),
-            syn::UseTree::Group(group) => group
-                .items
-                .iter()
-                .for_each(|tree| self.follow(prefix, tree)),
+            syn::UseTree::Glob(glob) => self.found.push((prefix.to_owned(), glob.span().start().line)),
+            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.follow(prefix, tree)),
         }
     }
 }
@@ -71,13 +64,8 @@ impl<'ast> Visit<'ast> for Paths {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let words: Vec<String> = path
-            .segments
-            .iter()
-            .map(|segment| segment.ident.to_string())
-            .collect();
-        self.found
-            .push((words.join("::"), path.span().start().line));
+        let words: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        self.found.push((words.join("::"), path.span().start().line));
         visit::visit_path(self, path);
     }
 }
@@ -103,13 +91,7 @@ mod tests {
     #[test]
     fn what_it_may_name_is_not() {
         let engine = "crates/engine/src/a.rs";
-        assert_eq!(
-            found(
-                engine,
-                "use std::{fmt, time::Duration, collections::BTreeMap};"
-            ),
-            0
-        );
+        assert_eq!(found(engine, "use std::{fmt, time::Duration, collections::BTreeMap};"), 0);
         assert_eq!(found(engine, "use crate::fs;"), 0);
         assert_eq!(found(engine, "#[cfg(test)] mod tests { use std::fs; }"), 0);
         assert_eq!(found("crates/keeper/src/a.rs", "use std::fs;"), 0);

@@ -14,24 +14,15 @@ pub fn check(source: &Source) -> Vec<Finding> {
         find(0, format!("{lines} lines; a file has at most {FILE_LINES}"));
     }
     if !source.text.starts_with("//! ") {
-        find(
-            1,
-            "a file opens with `//!` and one sentence that says what it is for".into(),
-        );
+        find(1, "a file opens with `//!` and one sentence that says what it is for".into());
     }
     if source.path.ends_with("/mod.rs") {
-        find(
-            0,
-            "a module `x` lies in `x.rs` beside the directory `x`, never in `mod.rs`".into(),
-        );
+        find(0, "a module `x` lies in `x.rs` beside the directory `x`, never in `mod.rs`".into());
     }
     let mut functions = LongFunctions::default();
     functions.visit_file(&source.syntax);
     for (name, line, length) in functions.found {
-        find(
-            line,
-            format!("`{name}` has {length} lines; a function has at most {FUNCTION_LINES}"),
-        );
+        find(line, format!("`{name}` has {length} lines; a function has at most {FUNCTION_LINES}"));
     }
     findings
 }
@@ -47,8 +38,7 @@ impl LongFunctions {
         let first = signature.span().start().line;
         let length = block.span().end().line - first + 1;
         if length > FUNCTION_LINES {
-            self.found
-                .push((signature.ident.to_string(), first, length));
+            self.found.push((signature.ident.to_string(), first, length));
         }
     }
 }
@@ -78,17 +68,11 @@ mod tests {
 
     fn messages(path: &str, text: &str) -> Vec<String> {
         let source = Source::parse(path, text).unwrap();
-        check(&source)
-            .into_iter()
-            .map(|finding| finding.message)
-            .collect()
+        check(&source).into_iter().map(|finding| finding.message).collect()
     }
 
     fn function_of(lines: usize) -> String {
-        format!(
-            "//! x\nimpl A {{\n/// y\n#[inline]\nfn long() {{\n{}}}\n}}\n",
-            "a();\n".repeat(lines - 2)
-        )
+        format!("//! x\nimpl A {{\n/// y\n#[inline]\nfn long() {{\n{}}}\n}}\n", "a();\n".repeat(lines - 2))
     }
 
     #[test]
@@ -107,10 +91,7 @@ mod tests {
     #[test]
     fn a_file_without_an_opening_sentence_is_found() {
         assert!(messages("src/a.rs", "fn a() {}\n")[0].contains("opens with"));
-        assert_eq!(
-            messages("src/a.rs", "//! Says what it is for.\nfn a() {}\n"),
-            [""; 0]
-        );
+        assert_eq!(messages("src/a.rs", "//! Says what it is for.\nfn a() {}\n"), [""; 0]);
     }
 
     #[test]

@@ -24,26 +24,15 @@ pub struct Token {
 
 impl Source {
     pub fn parse(path: &str, text: &str) -> Result<Source, Finding> {
-        let problem = |error: syn::Error| {
-            Finding::new(
-                path,
-                error.span().start().line,
-                format!("does not parse: {error}"),
-            )
-        };
+        let problem =
+            |error: syn::Error| Finding::new(path, error.span().start().line, format!("does not parse: {error}"));
         let syntax = syn::parse_file(text).map_err(problem)?;
         let stream: TokenStream = syn::parse_str(text).map_err(problem)?;
         let mut tokens = Vec::new();
         flatten(stream, &mut tokens);
         let mut modules = TestModules::default();
         modules.visit_file(&syntax);
-        Ok(Source {
-            path: path.to_owned(),
-            text: text.to_owned(),
-            syntax,
-            tokens,
-            test_lines: modules.lines,
-        })
+        Ok(Source { path: path.to_owned(), text: text.to_owned(), syntax, tokens, test_lines: modules.lines })
     }
 
     /// The directory below `crates/`, or the first directory of the path.
@@ -54,9 +43,7 @@ impl Source {
 
     /// Whether the line is test code: in a directory of tests, benchmarks or examples, or in a module that is built for tests only.
     pub fn is_test(&self, line: usize) -> bool {
-        let directory = ["/tests/", "/benches/", "/examples/"]
-            .iter()
-            .any(|part| self.path.contains(part));
+        let directory = ["/tests/", "/benches/", "/examples/"].iter().any(|part| self.path.contains(part));
         let file = self.path.ends_with("/tests.rs") || self.path.starts_with("tests/");
         let inside = |(first, last): &(usize, usize)| (*first..=*last).contains(&line);
         directory || file || self.test_lines.iter().any(inside)
@@ -66,12 +53,7 @@ impl Source {
     pub fn occurrences<'a>(&'a self, words: &'a [&'a str]) -> impl Iterator<Item = usize> + 'a {
         self.tokens
             .windows(words.len())
-            .filter(move |window| {
-                window
-                    .iter()
-                    .zip(words)
-                    .all(|(token, word)| token.text == *word)
-            })
+            .filter(move |window| window.iter().zip(words).all(|(token, word)| token.text == *word))
             .map(|window| window[0].line)
     }
 }
@@ -100,10 +82,7 @@ fn flatten(stream: TokenStream, tokens: &mut Vec<Token>) {
 }
 
 fn sign(text: &str, line: usize) -> Token {
-    Token {
-        text: text.to_owned(),
-        line,
-    }
+    Token { text: text.to_owned(), line }
 }
 
 #[derive(Default)]
@@ -123,10 +102,7 @@ impl<'ast> Visit<'ast> for TestModules {
 
 /// `#[cfg(test)]`, and nothing more subtle: such a condition on shipped code is not used here.
 fn is_test_only(attribute: &syn::Attribute) -> bool {
-    attribute.path().is_ident("cfg")
-        && attribute
-            .parse_args::<syn::Ident>()
-            .is_ok_and(|word| word == "test")
+    attribute.path().is_ident("cfg") && attribute.parse_args::<syn::Ident>().is_ok_and(|word| word == "test")
 }
 
 #[cfg(test)]

@@ -38,9 +38,7 @@ pub fn check(path: &str, text: &str, machine: &Machine) -> Vec<Finding> {
         if path.ends_with("Cargo.lock") && from_elsewhere {
             find("a crate comes from another place than the public registry".into());
         }
-        let table = ["[source", "[registries", "[registry"]
-            .iter()
-            .any(|table| line.starts_with(table));
+        let table = ["[source", "[registries", "[registry"].iter().any(|table| line.starts_with(table));
         if path.starts_with(".cargo/") && table {
             find("the tree does not choose where crates come from".into());
         }
@@ -53,10 +51,7 @@ fn private_host(line: &str) -> Option<&str> {
     line.split("://").skip(1).find_map(|rest| {
         let end = rest.find(|sign: char| !(sign.is_ascii_alphanumeric() || "-.".contains(sign)));
         let host = &rest[..end.unwrap_or(rest.len())];
-        PRIVATE_HOSTS
-            .iter()
-            .any(|end| host.ends_with(end))
-            .then_some(host)
+        PRIVATE_HOSTS.iter().any(|end| host.ends_with(end)).then_some(host)
     })
 }
 
@@ -65,9 +60,7 @@ mod tests {
     use super::*;
 
     fn found(path: &str, text: &str) -> usize {
-        let machine = Machine {
-            paths: vec!["/srv/checkout".into()],
-        };
+        let machine = Machine { paths: vec!["/srv/checkout".into()] };
         check(path, text, &machine).len()
     }
 
@@ -82,25 +75,13 @@ mod tests {
         // Put together here, so that this file is not a finding itself.
         let private = format!("https://crates.proxy{}/index", PRIVATE_HOSTS[0]);
         assert_eq!(found("docs/a.md", &private), 1);
-        assert_eq!(
-            found(
-                "docs/a.md",
-                "https://c2sp.org/XAES-256-GCM and http://127.0.0.1:8700/"
-            ),
-            0
-        );
+        assert_eq!(found("docs/a.md", "https://c2sp.org/XAES-256-GCM and http://127.0.0.1:8700/"), 0);
     }
 
     #[test]
     fn crates_from_elsewhere_are_found() {
-        assert_eq!(
-            found("Cargo.lock", "source = \"git+https://example.org/a#1\""),
-            1
-        );
-        assert_eq!(
-            found("Cargo.lock", &format!("source = \"{PUBLIC_REGISTRY}\"")),
-            0
-        );
+        assert_eq!(found("Cargo.lock", "source = \"git+https://example.org/a#1\""), 1);
+        assert_eq!(found("Cargo.lock", &format!("source = \"{PUBLIC_REGISTRY}\"")), 0);
         assert_eq!(found(".cargo/config.toml", "[source.crates-io]"), 1);
         assert_eq!(found(".cargo/config.toml", "[alias]"), 0);
     }

@@ -7,46 +7,14 @@ const UNSAFE_CRATE: &str = "secret";
 
 /// Words in sequence, whether they are banned in tests only, and why.
 const BANNED: &[(&[&str], Where, &str)] = &[
-    (
-        &["todo", "!"],
-        Where::Everywhere,
-        "unfinished code does not go in",
-    ),
-    (
-        &["unimplemented", "!"],
-        Where::Everywhere,
-        "unfinished code does not go in",
-    ),
-    (
-        &["dbg", "!"],
-        Where::Everywhere,
-        "it prints what it is given",
-    ),
-    (
-        &["#", "[", "ignore"],
-        Where::Everywhere,
-        "a test is run or it is not there; long ones are `cargo xtask torture`",
-    ),
-    (
-        &["set_var"],
-        Where::Everywhere,
-        "the environment is shared by all threads; set it on the child process",
-    ),
-    (
-        &["remove_var"],
-        Where::Everywhere,
-        "the environment is shared by all threads; clear it on the child process",
-    ),
-    (
-        &["thread", ":", ":", "sleep"],
-        Where::Tests,
-        "a test waits for the event, not for a time",
-    ),
-    (
-        &["time", ":", ":", "sleep"],
-        Where::Tests,
-        "a test waits for the event, not for a time",
-    ),
+    (&["todo", "!"], Where::Everywhere, "unfinished code does not go in"),
+    (&["unimplemented", "!"], Where::Everywhere, "unfinished code does not go in"),
+    (&["dbg", "!"], Where::Everywhere, "it prints what it is given"),
+    (&["#", "[", "ignore"], Where::Everywhere, "a test is run or it is not there; long ones are `cargo xtask torture`"),
+    (&["set_var"], Where::Everywhere, "the environment is shared by all threads; set it on the child process"),
+    (&["remove_var"], Where::Everywhere, "the environment is shared by all threads; clear it on the child process"),
+    (&["thread", ":", ":", "sleep"], Where::Tests, "a test waits for the event, not for a time"),
+    (&["time", ":", ":", "sleep"], Where::Tests, "a test waits for the event, not for a time"),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,21 +77,9 @@ mod tests {
     fn sleeping_in_a_test_is_found() {
         let text = "fn a() { std::thread::sleep(b) }";
         assert_eq!(found("crates/store/tests/it/a.rs", text), 1);
-        assert_eq!(
-            found(
-                "crates/store/tests/it/a.rs",
-                "async fn a() { tokio::time::sleep(b).await }"
-            ),
-            1
-        );
+        assert_eq!(found("crates/store/tests/it/a.rs", "async fn a() { tokio::time::sleep(b).await }"), 1);
         assert_eq!(found("crates/store/src/a.rs", text), 0);
-        assert_eq!(
-            found(
-                "crates/store/src/a.rs",
-                &format!("#[cfg(test)] mod tests {{ {text} }}")
-            ),
-            1
-        );
+        assert_eq!(found("crates/store/src/a.rs", &format!("#[cfg(test)] mod tests {{ {text} }}")), 1);
     }
 
     #[test]
@@ -132,12 +88,6 @@ mod tests {
         assert_eq!(found("crates/store/src/a.rs", text), 1);
         assert_eq!(found("crates/secret/src/a.rs", text), 0);
         assert_eq!(found("crates/store/src/a.rs", "#![allow(unsafe_code)]"), 1);
-        assert_eq!(
-            found(
-                "crates/store/src/a.rs",
-                "macro_rules! m { () => { unsafe { b() } } }"
-            ),
-            1
-        );
+        assert_eq!(found("crates/store/src/a.rs", "macro_rules! m { () => { unsafe { b() } } }"), 1);
     }
 }

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod anchor;
+mod faults;
 mod filled;
+mod heal;
 mod life;
 mod rows;
 mod site;

@@ -59,6 +59,15 @@ impl Events {
 pub struct Image(pub BTreeMap<PathBuf, (u32, Vec<u8>)>);
 
 impl Image {
+    /// What lies in these folders of a site now.
+    pub fn taken(site: &Path, folders: &[&str]) -> Self {
+        let mut image = Self::default();
+        for folder in folders {
+            collect(site, &site.join(folder), &mut image);
+        }
+        image
+    }
+
     /// Only what lies in this folder.
     pub fn of(&self, folder: &str) -> Self {
         Self(
@@ -137,11 +146,7 @@ impl Site {
 
     /// What lies in these folders now.
     pub fn image_of(&self, folders: &[&str]) -> Image {
-        let mut image = Image::default();
-        for folder in folders {
-            collect(self.folder.path(), &self.path(folder), &mut image);
-        }
-        image
+        Image::taken(self.folder.path(), folders)
     }
 
     pub fn image(&self) -> Image {

@@ -46,7 +46,8 @@ fn json(acceptance: &Acceptance) -> serde_json::Value {
 
 fn text(acceptance: &Acceptance) -> String {
     let Acceptance { store_epoch, required_epoch, lost, incarnation } = acceptance;
-    let mut lines = vec![format!("the store is at epoch {store_epoch}; anchor and trail remember epoch {required_epoch}")];
+    let mut lines =
+        vec![format!("the store is at epoch {store_epoch}; anchor and trail remember epoch {required_epoch}")];
     if lost.is_empty() {
         lines.push("the trail tells of no change that is not in the store".into());
     } else {

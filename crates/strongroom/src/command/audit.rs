@@ -36,7 +36,8 @@ fn search(here: &Here<'_>, request: SearchRequest) -> Result<(), Failure> {
 fn verify(here: &Here<'_>, trail: Option<PathBuf>, key: Option<&str>) -> Result<(), Failure> {
     let data = here.global.data.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
     let directory = trail.unwrap_or_else(|| data.join("audit"));
-    let wrong = || Failure::usage("--key is not 64 hexadecimal digits", "it was printed at the first start, as `audit key 0`");
+    let wrong =
+        || Failure::usage("--key is not 64 hexadecimal digits", "it was printed at the first start, as `audit key 0`");
     let key = key.map(|key| hexadecimal::<32>(key).ok_or_else(wrong)).transpose()?;
     let report = strongroom_audit::verify(&directory, key).map_err(|error| {
         let fix = "compare with what a log collector received; what is before the line it names is whole";
@@ -52,7 +53,11 @@ fn verify(here: &Here<'_>, trail: Option<PathBuf>, key: Option<&str>) -> Result<
         "key_zero_given": !without_key,
     });
     here.output.answer(&answer, || {
-        let hint = if without_key { "; key 0 was taken from the trail itself: give --key to rule out a trail made anew" } else { "" };
+        let hint = if without_key {
+            "; key 0 was taken from the trail itself: give --key to rule out a trail made anew"
+        } else {
+            ""
+        };
         let (lines, unsigned) = (report.lines, report.unsigned_lines);
         format!("{lines} lines are whole, {checkpoints} checkpoints signed, {unsigned} lines not yet signed{hint}")
     });

@@ -111,7 +111,10 @@ impl Story<'_> {
         let old = client.call(&GetRequest { name: "ftp/acme".into(), version: Some(1) }).await?;
         self.check(old.value_base64.into_secret().expose() == b"s3cret-of-acme", "the earlier version is still there")?;
         let shown = client.call(&ShowRequest { name: "ftp/acme".into() }).await?;
-        self.say(&format!("   sealed by provider {} under key {} version {}", shown.provider, shown.key, shown.key_version));
+        self.say(&format!(
+            "   sealed by provider {} under key {} version {}",
+            shown.provider, shown.key, shown.key_version
+        ));
         let listed = client.call(&ListRequest { prefix: "ftp/".into(), ..ListRequest::default() }).await?;
         self.check(listed.secrets.len() == 2, "listing ftp/ shows two of the three")?;
         Ok(updated)

@@ -21,7 +21,11 @@ pub fn run(here: &Here<'_>, quarantine: Quarantine) -> Result<(), Failure> {
                 })
                 .collect();
             output.answer(&reply, || {
-                if rows.is_empty() { "nothing is quarantined".into() } else { table(&["RECORD", "FINDING", "FOUND", "NAME"], &rows) }
+                if rows.is_empty() {
+                    "nothing is quarantined".into()
+                } else {
+                    table(&["RECORD", "FINDING", "FOUND", "NAME"], &rows)
+                }
             });
             match rows.len() {
                 0 => Ok(()),

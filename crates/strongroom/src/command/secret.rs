@@ -2,8 +2,8 @@
 
 use strongroom_api::WireSecret;
 use strongroom_api::secret::{
-    DeleteRequest, DestroyRequest, GetRequest, ListReply, ListRequest, PutRequest, RenameRequest, ShowReply, ShowRequest,
-    UndeleteRequest,
+    DeleteRequest, DestroyRequest, GetRequest, ListReply, ListRequest, PutRequest, RenameRequest, ShowReply,
+    ShowRequest, UndeleteRequest,
 };
 use strongroom_client::Client;
 
@@ -32,7 +32,10 @@ pub fn run(here: &Here<'_>, secret: Secret) -> Result<(), Failure> {
         Secret::Delete { name, expected_version } => here.call(|client, output| async move {
             let reply = client.call(&DeleteRequest { name, expected_version }).await?;
             output.answer(&reply, || {
-                format!("{} is deleted; `strongroom secret undelete {}` takes it back for a time", reply.name, reply.name)
+                format!(
+                    "{} is deleted; `strongroom secret undelete {}` takes it back for a time",
+                    reply.name, reply.name
+                )
             });
             Ok(())
         }),
@@ -111,15 +114,18 @@ fn listed(list: &ListReply) -> String {
             let deleted = entry.deleted_at.as_ref().map(|at| format!("deleted {at}")).unwrap_or_default();
             vec![entry.name.clone(), entry.version.to_string(), entry.updated_at.clone(), entry.id.clone(), deleted]
         })
-        .chain(list.withheld.iter().map(|entry| {
-            vec![entry.name.clone(), "-".into(), "-".into(), entry.id.clone(), entry.message.clone()]
-        }))
+        .chain(
+            list.withheld
+                .iter()
+                .map(|entry| vec![entry.name.clone(), "-".into(), "-".into(), entry.id.clone(), entry.message.clone()]),
+        )
         .collect();
     if rows.is_empty() { "no secrets".into() } else { table(&["NAME", "VERSION", "UPDATED", "ID", ""], &rows) }
 }
 
 fn destroy(here: &Here<'_>, name: String, version: Option<u32>, yes: bool) -> Result<(), Failure> {
-    let what = version.map_or_else(|| format!("{name} and all its versions"), |version| format!("version {version} of {name}"));
+    let what = version
+        .map_or_else(|| format!("{name} and all its versions"), |version| format!("version {version} of {name}"));
     if !yes && !input::confirmed(&format!("This destroys {what} for good."), here.output) {
         return Err(Failure::usage("nothing was destroyed", "type `yes` at the prompt, or say --yes"));
     }

@@ -49,7 +49,9 @@ fn refused(error: OpenError) -> Failure {
     let (fix, code) = match &error {
         OpenError::NoProtectorOpens { .. } => ("mend one of the protectors above; nothing was written", exit::LOCKED),
         OpenError::SelfTest(_) => ("do not use this program; install it again", exit::INTEGRITY),
-        OpenError::StoreFile(_) | OpenError::Store(_) => ("check the disk and who writes to the data directory", exit::FAILED),
+        OpenError::StoreFile(_) | OpenError::Store(_) => {
+            ("check the disk and who writes to the data directory", exit::FAILED)
+        }
         OpenError::Directory(_) | OpenError::Anchor(_) => ("see the message", exit::FAILED),
         OpenError::Boot(_) | OpenError::FirstStart(_) | OpenError::Surroundings(_) | OpenError::Thread(_) => {
             ("see the message", exit::FAILED)
@@ -110,7 +112,10 @@ fn text(report: &StartReport, store_id: &str, addresses: &Addresses) -> String {
         None => lines.push(format!("  verified    {} records in {} ms", report.records, report.milliseconds)),
     }
     if let Some(key) = &report.audit_key_zero {
-        lines.push(format!("  audit key 0 {}  (keep it elsewhere: `audit verify --key` proves the trail from it)", hex(key)));
+        lines.push(format!(
+            "  audit key 0 {}  (keep it elsewhere: `audit verify --key` proves the trail from it)",
+            hex(key)
+        ));
     }
     for view in &report.protectors {
         let bound: Vec<String> = view.bound_to.iter().map(|(name, text)| format!("{name} {text}")).collect();

@@ -17,9 +17,12 @@ pub async fn status(client: Client, output: &Output) -> Result<(), Failure> {
 /// `doctor`: what was found makes the exit code.
 pub async fn doctor(client: Client, output: &Output) -> Result<(), Failure> {
     let reply = client.call(&DoctorRequest {}).await?;
-    output.answer(&reply, || {
-        if reply.findings.is_empty() { "nothing to mend".into() } else { findings(&reply.findings) }
-    });
+    output.answer(
+        &reply,
+        || {
+            if reply.findings.is_empty() { "nothing to mend".into() } else { findings(&reply.findings) }
+        },
+    );
     match reply.findings.len() {
         0 => Ok(()),
         count => Err(Failure::Findings(format!("{count} findings"))),

@@ -55,7 +55,14 @@ fn listed(list: &ListReply) -> String {
         .map(|token| {
             let state = if token.expired { "expired" } else { "live" };
             let description = token.description.clone().unwrap_or_default();
-            vec![token.id.clone(), token.role.clone(), state.into(), token.expires_at.clone(), token.issued_by.clone(), description]
+            vec![
+                token.id.clone(),
+                token.role.clone(),
+                state.into(),
+                token.expires_at.clone(),
+                token.issued_by.clone(),
+                description,
+            ]
         })
         .collect();
     if rows.is_empty() {

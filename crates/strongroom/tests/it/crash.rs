@@ -37,12 +37,17 @@ fn what_was_answered_survives_kill_nine() {
         assert_eq!(started["state"], "unlocked", "cycle {cycle}: {started}");
         runtime.block_on(everything_is_there(&deployment, &acknowledged, cycle));
     }
-    let written: u64 = acknowledged.iter().flat_map(|writer| writer.newest.values()).map(|version| u64::from(*version)).sum();
+    let written: u64 =
+        acknowledged.iter().flat_map(|writer| writer.newest.values()).map(|version| u64::from(*version)).sum();
     assert!(written > u64::from(cycles()), "only {written} changes were acknowledged");
     assert_eq!(deployment.stop(), Some(0));
 }
 
-async fn write_until_killed(deployment: &mut Deployment, acknowledged: Vec<Acknowledged>, cycle: u32) -> Vec<Acknowledged> {
+async fn write_until_killed(
+    deployment: &mut Deployment,
+    acknowledged: Vec<Acknowledged>,
+    cycle: u32,
+) -> Vec<Acknowledged> {
     let stop = Arc::new(AtomicBool::new(false));
     let counted = Arc::new(Semaphore::new(0));
     let mut writers = Vec::new();
@@ -114,7 +119,11 @@ async fn everything_is_there(deployment: &Deployment, acknowledged: &[Acknowledg
         for (name, version) in &writer.newest {
             let got = client.call(&GetRequest { name: name.clone(), version: None }).await;
             let got = got.unwrap_or_else(|error| panic!("cycle {cycle}: {name} version {version}: {error}"));
-            assert!(got.version == *version || got.version == version + 1, "cycle {cycle}: {name} {version} {}", got.version);
+            assert!(
+                got.version == *version || got.version == version + 1,
+                "cycle {cycle}: {name} {version} {}",
+                got.version
+            );
             let value = got.value_base64.into_secret();
             assert_eq!(value.expose(), format!("{name} {}", got.version).as_bytes(), "cycle {cycle}");
         }

@@ -38,7 +38,12 @@ fn canaries_are_nowhere() {
 /// No file holds the value, in any of its spellings; no file of the store holds the name.
 fn search(deployment: &Deployment) {
     let hex: String = CANARY.iter().map(|byte| format!("{byte:02x}")).collect();
-    let spellings = [CANARY.to_vec(), b"Y2FuYXJ5LXZhbHVlLTQ3MTE".to_vec(), hex.clone().into_bytes(), hex.to_uppercase().into_bytes()];
+    let spellings = [
+        CANARY.to_vec(),
+        b"Y2FuYXJ5LXZhbHVlLTQ3MTE".to_vec(),
+        hex.clone().into_bytes(),
+        hex.to_uppercase().into_bytes(),
+    ];
     let mut seen = 0;
     walk(deployment.folder.path(), &mut |path| {
         let Ok(content) = std::fs::read(path) else { return };
@@ -54,7 +59,7 @@ fn search(deployment: &Deployment) {
 
 #[test]
 fn files_are_for_the_account_alone_whatever_the_umask() {
-    let mut deployment = Deployment::new();
+    let deployment = Deployment::new();
     // The shell sets the umask and becomes the server.
     let folder = deployment.path("data");
     let mut shell = deployment.command("/bin/sh");
@@ -71,7 +76,6 @@ fn files_are_for_the_account_alone_whatever_the_umask() {
     }
     server.kill().unwrap();
     server.wait().unwrap();
-    drop(deployment.stop());
 }
 
 fn holds(content: &[u8], wanted: &[u8]) -> bool {

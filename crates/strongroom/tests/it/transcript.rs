@@ -5,7 +5,7 @@
 //! `[FOLDER]`; `[..]` stands for anything within a line. With STRONGROOM_BLESS set the files are written anew.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::deployment::Deployment;
@@ -82,7 +82,10 @@ fn masked(text: &str, deployment: &Deployment) -> String {
 fn surroundings(text: String) -> String {
     let uid = rustix::process::geteuid().as_raw().to_string();
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let entry = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields.get(2) == Some(&uid.as_str()));
+    let entry = passwd
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find(|fields| fields.get(2) == Some(&uid.as_str()));
     let user = entry.map_or_else(|| uid.clone(), |fields| fields[0].to_owned());
     let node = rustix::system::uname().nodename().to_string_lossy().into_owned();
     [("uid", &uid, "[UID]"), ("user", &user, "[USER]"), ("host", &node, "[HOST]"), ("node", &node, "[HOST]")]
@@ -133,11 +136,16 @@ fn mask_hex(text: &str) -> Option<(&'static str, usize)> {
     (length >= 16).then_some(("[HEX]", length))
 }
 
-fn compare(path: &PathBuf, expected: &str, said: &str) {
+fn compare(path: &Path, expected: &str, said: &str) {
     let mut expected_lines = expected.lines();
     for (number, line) in said.lines().enumerate() {
         let wanted = expected_lines.next().unwrap_or("(nothing more)");
-        assert!(fits(wanted, line), "{}:{}\nexpected: {wanted}\nsaid:     {line}\n\nwhole:\n{said}", path.display(), number + 1);
+        assert!(
+            fits(wanted, line),
+            "{}:{}\nexpected: {wanted}\nsaid:     {line}\n\nwhole:\n{said}",
+            path.display(),
+            number + 1
+        );
     }
     assert_eq!(expected_lines.next(), None, "{}: more was expected\n{said}", path.display());
 }

@@ -44,7 +44,8 @@ impl Deployment {
     /// Makes the folder, for this account only.
     pub fn new() -> Result<Self, Failure> {
         let mut name = [0; 8];
-        rustix::rand::getrandom(&mut name, rustix::rand::GetRandomFlags::empty()).map_err(|error| failed("choosing a name", error))?;
+        rustix::rand::getrandom(&mut name, rustix::rand::GetRandomFlags::empty())
+            .map_err(|error| failed("choosing a name", error))?;
         let folder = std::env::temp_dir().join(format!("strongroom-demo-{}", crate::settings::hex(&name)));
         let mut builder = fs::DirBuilder::new();
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
