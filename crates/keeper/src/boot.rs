@@ -333,8 +333,12 @@ fn quarantine(store: &dyn Store, seals: &Seals, found: &Found) -> Result<Quarant
     let wanted: Vec<RecordKey> = found.findings.iter().map(|(key, _)| *key).filter(named).collect();
     let tags = if wanted.is_empty() { Default::default() } else { catalogue::name_tags(store, seals, &wanted)? };
     for (key, finding) in &found.findings {
-        if *finding != Finding::WrittenByNewer {
-            quarantine.list(*key, *finding, tags.get(key).copied());
+        match (finding, tags.get(key)) {
+            (Finding::WrittenByNewer, Some(tag)) => quarantine.withhold(*key, *tag),
+            (Finding::WrittenByNewer, None) => {}
+            (finding, tag) => {
+                quarantine.list(*key, *finding, tag.copied());
+            }
         }
     }
     Ok(quarantine)

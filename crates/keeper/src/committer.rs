@@ -42,6 +42,8 @@ pub struct Job {
     pub entry: AuditEntry,
     /// Names the commit for retries.
     pub commit_id: Id,
+    /// How often it was refused because something else came first.
+    pub lost_races: u32,
     /// Digest of the request, for a commit id that came with a key.
     pub request_digest: Option<[u8; 16]>,
     /// What a retry is answered.
@@ -156,6 +158,7 @@ impl Committer {
                             Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
                         }
                     }
+                    jobs.sort_by_key(|job| std::cmp::Reverse(job.lost_races));
                     self.batch(jobs);
                     self.snapshot(false);
                 }

@@ -62,6 +62,8 @@ pub struct Quarantine {
     listed: Mutex<BTreeMap<RecordKey, Listed>>,
     /// Length of the list, read on every read of a record.
     count: AtomicUsize,
+    /// Name tags of records written by a newer release: not in quarantine, and their names are taken all the same.
+    newer: Mutex<BTreeMap<RecordKey, [u8; 8]>>,
 }
 
 impl Quarantine {
@@ -137,20 +139,31 @@ impl Quarantine {
         self.listed.lock().keys().copied().collect()
     }
 
-    /// The listed record that had this name, when its name was learnt only from the log.
-    pub fn named(&self, kind: RecordKind, name: &Name) -> Option<Id> {
-        if self.count.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        let tag = Some(log::name_tag(kind, name.as_str()));
-        let listed = self.listed.lock();
-        listed.iter().find(|(key, listed)| key.kind == kind && listed.name_tag == tag).map(|(key, _)| key.id)
+    /// Keeps the name of a record that a newer release has written.
+    pub fn withhold(&self, key: RecordKey, name_tag: [u8; 8]) {
+        self.newer.lock().insert(key, name_tag);
     }
 
-    /// Name tags of listed records, for the snapshot.
-    pub fn name_tags(&self) -> Vec<(RecordKind, Id, [u8; 8])> {
+    /// The record that had this name, when its name was learnt only from the log.
+    pub fn named(&self, kind: RecordKind, name: &Name) -> Option<Id> {
+        let newer = self.newer.lock();
+        if self.count.load(Ordering::Relaxed) == 0 && newer.is_empty() {
+            return None;
+        }
+        let tag = log::name_tag(kind, name.as_str());
+        let of_newer = newer.iter().map(|(key, tag)| (key, Some(*tag)));
         let listed = self.listed.lock();
-        listed.iter().filter_map(|(key, listed)| listed.name_tag.map(|tag| (key.kind, key.id, tag))).collect()
+        let mut all = of_newer.chain(listed.iter().map(|(key, listed)| (key, listed.name_tag)));
+        all.find(|(key, found)| key.kind == kind && *found == Some(tag)).map(|(key, _)| key.id)
+    }
+
+    /// Name tags of records whose names the index does not know, for the snapshot.
+    pub fn name_tags(&self) -> Vec<(RecordKind, Id, [u8; 8])> {
+        let newer = self.newer.lock();
+        let of_newer = newer.iter().map(|(key, tag)| (key.kind, key.id, *tag));
+        let listed = self.listed.lock();
+        let tagged = listed.iter().filter_map(|(key, listed)| listed.name_tag.map(|tag| (key.kind, key.id, tag)));
+        of_newer.chain(tagged).collect()
     }
 
     /// The finding of a listed record.
@@ -218,6 +231,7 @@ fn own_job(unlocked: &Unlocked, change: Change, operation: &str, target: &str, o
         commit: Commit { changes: vec![change], ..Commit::default() },
         entry: system_entry(now(), operation, target, outcome),
         commit_id: crate::random::id(),
+        lost_races: 0,
         request_digest: None,
         reply: Vec::new(),
         finish: Box::new(move |outcome| {

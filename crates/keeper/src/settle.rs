@@ -233,6 +233,7 @@ pub fn commit_and_wait(unlocked: &Unlocked, commit: Commit, entry: AuditEntry) -
         commit,
         entry,
         commit_id,
+        lost_races: 0,
         request_digest: None,
         reply: Vec::new(),
         finish: Box::new(move |outcome| {

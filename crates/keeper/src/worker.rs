@@ -25,8 +25,11 @@ use crate::words::failure_word;
 const QUEUE: usize = 4096;
 /// Work that a thread takes at once, so that the queue is not fought over.
 const HANDFUL: usize = 16;
-/// A rule that loses a race is repeated so often.
+/// A rule whose facts do not fit together fetches them anew so often.
 const ATTEMPTS: u32 = 8;
+/// A commit that loses a race is judged anew so often. Among those that wait the oldest loser is admitted first, so with as many
+/// clients on one record everybody gets a turn.
+const COMMIT_ATTEMPTS: u32 = 256;
 /// A rule asks at most so many times for more facts.
 const ROUNDS: usize = 16;
 
@@ -213,6 +216,7 @@ impl<O: Operation> Run<O> {
             entry: self.entry(&trace, "ok"),
             commit: done.commit,
             commit_id,
+            lost_races: self.attempt,
             request_digest: retry.map(|retry| retry.digest),
             reply: done.reply.remember(),
             finish: Box::new(move |outcome| self.committed(outcome, commit_id, done.reply, &trace)),
@@ -224,7 +228,7 @@ impl<O: Operation> Run<O> {
     fn committed(mut self, outcome: Outcome, commit_id: Id, reply: O::Reply, trace: &Trace) {
         let failure = match outcome {
             Outcome::Done => return self.reply(Ok(reply)),
-            Outcome::Conflict | Outcome::Repeated if self.attempt + 1 < ATTEMPTS => {
+            Outcome::Conflict | Outcome::Repeated if self.attempt + 1 < COMMIT_ATTEMPTS => {
                 self.attempt += 1;
                 return self.again(trace);
             }

@@ -2,10 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod anchor;
+mod audit;
+mod concurrency;
 mod faults;
 mod filled;
 mod heal;
+mod insider;
 mod life;
+mod newer;
 mod rows;
 mod site;
 mod tamper;

@@ -13,7 +13,7 @@ use crate::settings::{Settings, hex};
 /// Runs the server.
 pub fn run(global: &Global, serve: &Serve, output: &Output) -> Result<(), Failure> {
     let settings = Settings::of(global, serve)?;
-    let (keeper, report) = Keeper::open(settings.keeper).map_err(|error| refused(error))?;
+    let (keeper, report) = Keeper::open(settings.keeper).map_err(refused)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use strongroom_envelope::Id;
 use strongroom_keeper::Keeper;
-use strongroom_keeper::facade::{Caller, Failure};
+use strongroom_keeper::facade::Failure;
 
 use crate::site::{Site, admin, put};
 use crate::trail;

@@ -53,7 +53,7 @@ impl Store for Watched {
 
 /// Opens the instance of a site over this store.
 pub fn open_over(site: &Site, store: impl Store + 'static) -> Result<(Keeper, StartReport), OpenError> {
-    let directory = DataDirectory::open_or_create(&site.path("data")).unwrap();
+    let directory = DataDirectory::open_or_create(site.path("data")).unwrap();
     Keeper::open_with(site.settings(), directory, Arc::new(store))
 }
 

@@ -1,5 +1,6 @@
 //! B34: account and machine protector, each right, broken, tampered with or absent, in every combination.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -193,10 +194,8 @@ async fn opens(base: &Base, harms: [Harm; 2]) {
     for (kind, harm) in KINDS.iter().zip(harms) {
         assert_judged(&again.protectors, kind, harm, harms);
     }
-    let mut ids: Vec<_> = again.protectors.iter().map(|view| view.id).collect();
-    let mut before: Vec<_> = report.protectors.iter().map(|view| view.id).collect();
-    (ids.sort(), before.sort());
-    assert_eq!(ids, before, "{harms:?}");
+    let ids = |views: &[ProtectorView]| views.iter().map(|view| view.id).collect::<BTreeSet<_>>();
+    assert_eq!(ids(&again.protectors), ids(&report.protectors), "{harms:?}");
     assert_eq!(value(&keeper, "a").await, b"kept");
     keeper.stop();
 }

@@ -42,6 +42,10 @@ pub struct Started {
 
 impl Deployment {
     /// Makes the folder, for this account only.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the name is random, and the folder is made new, for this account only"
+    )]
     pub fn new() -> Result<Self, Failure> {
         let mut name = [0; 8];
         rustix::rand::getrandom(&mut name, rustix::rand::GetRandomFlags::empty())
