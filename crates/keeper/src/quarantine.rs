@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use strongroom_crypto::hash;
 use strongroom_engine::catalogue::QuarantineBody;
 use strongroom_engine::name::Name;
 use strongroom_engine::rule::{Change, Commit, NameChange};
@@ -104,7 +105,9 @@ impl Quarantine {
     fn report(&self, unlocked: &Unlocked, key: RecordKey, finding: Finding) {
         let shown = show(key);
         unlocked.journal.event(Severity::Critical, "quarantined", &format!("{shown} is {}", finding.word()));
-        let body = QuarantineBody::new(key, finding.word(), now(), None);
+        let bytes = unlocked.store.read(&[&key.to_bytes()]).ok().and_then(|mut found| found.pop()).flatten();
+        let digest = bytes.map(|bytes| hash::sha256(&[&bytes]));
+        let body = QuarantineBody::new(key, finding.word(), now(), digest);
         let place = RecordKey::quarantine(&key.to_bytes());
         let change =
             Change::Put { key: place, body: SecretBytes::from_vec(body::encode(&body)), name: NameChange::None };

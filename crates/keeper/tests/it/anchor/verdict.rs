@@ -208,6 +208,37 @@ async fn a_line_altered_behind_the_last_checkpoint_is_an_alarm() {
     assert_eq!(value(&keeper, "aaa").await, b"first");
 }
 
+/// Without its key the trail cannot go on, and with a later key lines are missing: no start, nothing written, and the way out is
+/// to put the trail aside, which is an alarm.
+#[tokio::test]
+async fn a_trail_that_cannot_go_on_is_no_trail_to_go_on_with() {
+    let lived = Lived::new().await;
+    let key = lived.site.path("audit").join("checkpoint.key");
+    let segment = lived.site.path("audit").join("trail-00000001.jsonl");
+    let lines = fs::read_to_string(&segment).unwrap();
+    let harms: [&dyn Fn(); 3] = [
+        &|| fs::remove_file(&key).unwrap(),
+        &|| fs::write(&segment, lines.split_inclusive('\n').take(3).collect::<String>()).unwrap(),
+        &|| fs::write(&segment, lines.replacen("secret.put", "secret.get", 1)).unwrap(),
+    ];
+    for harm in harms {
+        harm();
+        let before = lived.site.image().settled();
+        let error = lived.site.open().err().map(|error| with_causes(&error)).unwrap();
+        assert!(error.contains("audit"), "{error}");
+        assert!(before == lived.site.image().settled(), "{error}");
+        fs::remove_dir_all(lived.site.path("audit")).unwrap();
+        accepted(&lived.site, &["trail_missing"]).0.stop();
+        lived.site.restore(&lived.second, &FOLDERS);
+    }
+}
+
+/// The error and its causes.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 #[tokio::test]
 async fn a_missing_anchor_is_an_alarm_and_it_is_written_anew() {
     let lived = Lived::new().await;

@@ -124,4 +124,20 @@ async fn the_last_one_that_opens_is_never_dropped() {
     assert_eq!(kinds, ["password"]);
     assert_eq!(value(&keeper, "a").await, b"kept");
     assert_eq!(trail::count(&site, "protector.heal"), 0);
+
+    // A store that goes back while it is locked is not unlocked by the right password either.
+    let before = rows.all();
+    put(&keeper, "a", b"newer").await.unwrap();
+    keeper.lock(admin()).await.unwrap();
+    for (key, _) in rows.all() {
+        if !before.iter().any(|(known, _)| *known == key) {
+            rows.delete(&key);
+        }
+    }
+    rows.put_all(&before);
+    let refused = keeper.unlock(admin(), phrase(RIGHT)).await.unwrap_err();
+    assert_eq!(refused, Failure::Locked { reason: LockReason::RolledBack });
+    assert_locked(&keeper, LockReason::RolledBack).await;
+    let again = keeper.unlock(admin(), phrase(RIGHT)).await.unwrap_err();
+    assert_eq!(again, Failure::Locked { reason: LockReason::RolledBack });
 }
