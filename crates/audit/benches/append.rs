@@ -37,9 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             batches.push(began.elapsed());
         }
         show_batches(name, batches);
-        let began = ProcessorTime::now();
         trail.sync()?;
-        show("sync", 1, began);
         if armed {
             let settings = TrailSettings::new(folder.path(), "vault-1");
             baseline(&settings)?;
@@ -96,12 +94,13 @@ fn checkpoints() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let settings = TrailSettings::new(folder.path(), "vault-1");
     let (mut trail, _) = Trail::create(settings, Timestamp(START))?;
-    let began = ProcessorTime::now();
+    let began = std::time::Instant::now();
     for _ in 0..200 {
         trail.append(&entry(), None);
         trail.checkpoint(Timestamp(START))?;
     }
-    show("checkpoints, durable", 200, began);
+    let each = began.elapsed() / 200;
+    println!("{:<28} {:>9} µs each, by the clock", "checkpoint, durable", each.as_micros());
     Ok(())
 }
 

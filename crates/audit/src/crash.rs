@@ -12,7 +12,7 @@ use strongroom_secret::MacKey;
 use crate::error::TrailError;
 use crate::tail::{self, Extent, Inspection};
 use crate::tape::Synced;
-use crate::trail::start;
+use crate::trail::{Trail, start};
 use crate::volume::memory::{MemoryVolume, POWER_CUTS, PowerCut, Trouble};
 use crate::{Position, TrailSettings, checkpoint_key, search, verify};
 
@@ -135,6 +135,32 @@ fn a_full_volume_tears_nothing() {
     assert!(refused > 100, "refused {refused} times");
 }
 
+/// The line of a checkpoint does not fit: until it is durable the key that signed it stays, for a start without that line.
+#[test]
+fn a_used_key_stays_until_its_checkpoint_is_durable() {
+    let volume = MemoryVolume::default();
+    let small = TrailSettings { reserve_bytes: 0, ..settings() };
+    let (mut trail, key_zero) = start::create(small, Box::new(volume.clone()), NOW).unwrap();
+    trail.append(&entry(1), None);
+    trail.write().unwrap();
+    let used = volume.content(&crate::segment::name(1)).unwrap().len() + 8_192;
+    volume.set_capacity(used as u64 + 100);
+    assert!(trail.checkpoint(NOW).unwrap_err().is_full());
+    trail.sync().unwrap();
+    assert_eq!(checkpoint_key::read(&volume).unwrap().len(), 2);
+    let left = volume.after(PowerCut::Everything);
+    let mut again = start::open(settings(), Box::new(left.clone()), NOW).unwrap();
+    assert_eq!(again.checkpoint_number(), 0);
+    again.checkpoint(NOW).unwrap();
+    check(&left, key_zero, "without the line");
+
+    volume.set_capacity(u64::MAX);
+    trail.write().unwrap();
+    trail.sync().unwrap();
+    one_key(&volume, &trail, "with the line");
+    check(&volume, key_zero, "with the line");
+}
+
 /// While the reserve cannot be had the gate is told so, urgent lines still fit, and room opens it again.
 #[test]
 fn the_reserve_keeps_room_for_urgent_lines() {
@@ -227,13 +253,12 @@ fn recovers(left: &MemoryVolume, life: &Life, name: &str) {
     };
     trail.verify_tail(&audit_key()).unwrap_or_else(|finding| panic!("{name}: {finding}"));
     assert!(trail.synced().seq >= life.synced.seq, "{name}: durable lines are gone");
+    one_key(left, &trail, name);
     trail.arm(audit_key());
     trail.append(&entry(999), None);
     trail.write().unwrap();
     trail.checkpoint(NOW).unwrap();
-    let keys = checkpoint_key::read(left).unwrap();
-    let numbers: Vec<u64> = keys.iter().map(|key| key.number).collect();
-    assert_eq!(numbers, [trail.checkpoint_number()], "{name}: keys in the file");
+    one_key(left, &trail, name);
     let Some(key_zero) = life.created else { return };
     let report = check(left, key_zero, name);
     assert_eq!(report.last, trail.position(), "{name}");
@@ -241,6 +266,13 @@ fn recovers(left: &MemoryVolume, life: &Life, name: &str) {
     for (seq, head) in life.appended.range(..=life.synced.seq) {
         assert_eq!(heads.get(seq), Some(head), "{name}: line {seq}");
     }
+}
+
+/// The key file holds the key of the last checkpoint and no other.
+fn one_key(volume: &MemoryVolume, trail: &Trail, name: &str) {
+    let keys = checkpoint_key::read(volume).unwrap();
+    let numbers: Vec<u64> = keys.iter().map(|key| key.number).collect();
+    assert_eq!(numbers, [trail.checkpoint_number()], "{name}: keys in the file");
 }
 
 fn check(volume: &MemoryVolume, key_zero: [u8; 32], name: &str) -> crate::Report {

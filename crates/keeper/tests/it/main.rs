@@ -10,6 +10,7 @@ mod heal;
 mod insider;
 mod life;
 mod newer;
+mod retention;
 mod rows;
 mod site;
 mod tamper;
