@@ -42,6 +42,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let raw = raw_creates(folder.path());
     let keeper = Keeper::open(settings(folder.path())).unwrap().0;
+    runtime.spawn(keeper.deliver());
     let created = Arc::new(AtomicU64::new(0));
     let creates = rate(&runtime, &keeper, |number| put(format!("bench/{number:09}")), &created);
     figure(

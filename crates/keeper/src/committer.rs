@@ -16,9 +16,10 @@ use strongroom_store::{Batch, Change as StoreChange, CommitError};
 use crate::clock::now;
 use crate::index::Expected;
 use crate::journal::Severity;
+use crate::reply::Finish;
 use crate::snapshot::Snapshotter;
 use crate::unlocked::Unlocked;
-use crate::witness::{BatchNote, Finish, Note, describe};
+use crate::witness::{BatchNote, Note, describe};
 
 /// What the committer is told.
 pub enum Order {
@@ -49,7 +50,7 @@ pub struct Job {
     /// What a retry is answered.
     pub reply: Vec<u8>,
     /// Called once.
-    pub finish: Box<dyn FnOnce(Outcome) + Send>,
+    pub finish: Finish<Outcome>,
 }
 
 /// What became of a job.
@@ -204,7 +205,7 @@ impl Committer {
         self.sealed.clear();
         for job in jobs {
             match self.admit(&job, &admitted, &mut overlay) {
-                Some(outcome) => (job.finish)(outcome),
+                Some(outcome) => job.finish.call(outcome),
                 None => {
                     let begin = changes.len();
                     self.seal(&job.commit, epoch, &mut overlay, &mut changes);
@@ -393,7 +394,7 @@ impl Committer {
             audit_head: [0; 32],
         };
         let witnessed = admitted.iter().any(|admitted| admitted.job.commit.witnessed);
-        let finish: Vec<Finish> = admitted.into_iter().map(|admitted| reply_when_witnessed(admitted.job)).collect();
+        let finish = admitted.into_iter().map(|admitted| when_witnessed(admitted.job)).collect();
         let note = BatchNote { slot, entries: record.audit, first: 0, finish, witnessed };
         // When the witness has ended the replies are dropped with the note, and their callers learn that the server is stopping.
         drop(unlocked.witness.tell(Note::Batch(note)));
@@ -440,13 +441,13 @@ fn logged_commit(job: &Job) -> LoggedCommit {
     }
 }
 
-fn reply_when_witnessed(job: Job) -> Finish {
-    Box::new(move |witnessed| (job.finish)(if witnessed { Outcome::Done } else { Outcome::AuditUnavailable }))
+fn when_witnessed(job: Job) -> Finish<bool> {
+    job.finish.of(|witnessed| if witnessed { Outcome::Done } else { Outcome::AuditUnavailable })
 }
 
 fn refuse(jobs: Vec<Job>, outcome: Outcome) {
     for job in jobs {
-        (job.finish)(outcome);
+        job.finish.call(outcome);
     }
 }
 

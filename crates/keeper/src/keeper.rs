@@ -20,6 +20,7 @@ use crate::boot::{Running, Witnessing};
 use crate::clock::now;
 use crate::facade::{Alarm, Caller, Failure, LockReason, Status};
 use crate::journal::Severity;
+use crate::reply::{Courier, Finish};
 use crate::settings::Settings;
 use crate::witness::{Note, Witness, describe};
 use crate::words::failure_word;
@@ -40,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) state: RwLock<State>,
+    courier: Arc<Courier>,
     steward: SyncSender<Chore>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Held as long as the instance: its lock keeps a second server away.
@@ -83,10 +85,12 @@ impl Keeper {
             settings,
             store,
             state: RwLock::new(state),
+            courier: Arc::default(),
             steward,
             thread: Mutex::new(None),
             _directory: directory,
         });
+        inner.send_by_courier();
         let weak = Arc::downgrade(&inner);
         let run = move || work_off(&chores, &weak);
         let thread = thread::Builder::new().name("steward".into()).spawn(run)?;
@@ -134,11 +138,18 @@ impl Keeper {
         let trace = Trace::of(target);
         let entry = entry(&caller, operation, &trace, outcome);
         let (answer, answered) = oneshot::channel();
-        let finish = Box::new(move |durable| {
+        let finish = Finish::reply(move |durable| {
             let _gone = answer.send(durable);
         });
         witness.tell(Note::Line { entry, finish }).map_err(|_| Failure::Stopping)?;
         if answered.await.unwrap_or(false) { Ok(()) } else { Err(Failure::AuditUnavailable) }
+    }
+
+    /// Gives answers to those who wait for them on this runtime, many at a time, until the keeper is gone. A server runs it
+    /// beside its requests; without it each answer wakes the runtime by itself.
+    pub fn deliver(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut deliveries = self.inner.courier.attach();
+        async move { while deliveries.recv().await.is_some() {} }
     }
 
     /// The state, without names and without a line; for health.
@@ -190,6 +201,13 @@ impl Inner {
         match &*self.state.read() {
             State::Unlocked(unsealed) => Ok(Arc::clone(unsealed)),
             State::Locked(locked) => Err(Failure::Locked { reason: locked.reason }),
+        }
+    }
+
+    /// A witness that has just been started learns how answers leave.
+    pub(crate) fn send_by_courier(&self) {
+        if let Some(witness) = self.witness() {
+            witness.send_by(&self.courier);
         }
     }
 

@@ -6,7 +6,7 @@
 //! first_start, settle         what is made once; what follows every unlock
 //! committer, snapshot, witness  the one commit path: store, trail, anchor, reply
 //! unlocked, index, seals, quarantine, keys, tokens, retries  what is held in memory
-//! worker                      runs the rules of `engine`
+//! worker, reply               runs the rules of `engine`; how answers leave
 //! protectors, *_chores        the protectors of the root key; administration
 //! ```
 
@@ -30,6 +30,7 @@ mod protector_chores;
 mod protectors;
 mod quarantine;
 mod random;
+mod reply;
 mod retries;
 mod root;
 mod seals;

@@ -17,6 +17,7 @@ use crate::committer::{Job, Order, Outcome};
 use crate::facade::QuarantineView;
 use crate::journal::Severity;
 use crate::protectors;
+use crate::reply::Finish;
 use crate::unlocked::Unlocked;
 use crate::witness::system_entry;
 
@@ -237,7 +238,7 @@ fn own_job(unlocked: &Unlocked, change: Change, operation: &str, target: &str, o
         lost_races: 0,
         request_digest: None,
         reply: Vec::new(),
-        finish: Box::new(move |outcome| {
+        finish: Finish::at_once(move |outcome| {
             if outcome != Outcome::Done {
                 journal.event(Severity::Warning, "quarantine_not_noted", "a quarantine note could not be written");
             }

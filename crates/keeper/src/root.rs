@@ -46,6 +46,7 @@ impl Inner {
         match outcome {
             Ok((unsealed, healed)) => {
                 *self.state.write() = State::Unlocked(unsealed);
+                self.send_by_courier();
                 for told in healed {
                     self.settings.journal.event(Severity::Notice, "protector_healed", &told);
                 }

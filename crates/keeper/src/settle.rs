@@ -19,6 +19,7 @@ use crate::journal::Severity;
 use crate::program;
 use crate::protectors::{self, Judged, Tried};
 use crate::quarantine::Finding;
+use crate::reply::Finish;
 use crate::settings::Settings;
 use crate::unlocked::Unlocked;
 use crate::witness::system_entry;
@@ -208,7 +209,7 @@ pub fn raise_copies(unlocked: &Unlocked) {
 
 /// A line of the server's own that nobody waits for.
 pub fn tell(unlocked: &Unlocked, entry: AuditEntry) {
-    let finish = Box::new(|_| {});
+    let finish = Finish::at_once(|_| {});
     drop(unlocked.witness.tell(crate::witness::Note::Line { entry, finish }));
 }
 
@@ -236,7 +237,7 @@ pub fn commit_and_wait(unlocked: &Unlocked, commit: Commit, entry: AuditEntry) -
         lost_races: 0,
         request_digest: None,
         reply: Vec::new(),
-        finish: Box::new(move |outcome| {
+        finish: Finish::at_once(move |outcome| {
             let _gone = answer.send(outcome);
         }),
     };

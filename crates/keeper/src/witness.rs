@@ -4,9 +4,9 @@
 //! and refusals are synced before their replies, many at a time.
 
 use std::mem;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use strongroom_secret::MacKey;
 use crate::anchor::{AnchorError, AnchorFile};
 use crate::clock::now;
 use crate::journal::{Journal, Severity};
+use crate::reply::{Courier, Finish};
 
 const QUEUE: usize = 8192;
 const TURN: usize = 2048;
@@ -28,17 +29,14 @@ const ANCHOR_SYNC: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Called once the record is where it must be, or with `false` when it could not be brought there.
-pub type Finish = Box<dyn FnOnce(bool) + Send>;
-
 /// What the witness is told.
 pub enum Note {
     /// One line that is durable before `finish` is called.
     Line {
         /// What happened.
         entry: AuditEntry,
-        /// Afterwards.
-        finish: Finish,
+        /// Called once the line is where it must be, or with `false` when it could not be brought there.
+        finish: Finish<bool>,
     },
     /// A batch that the store has committed.
     Batch(BatchNote),
@@ -47,7 +45,7 @@ pub enum Note {
     /// The store is locked: the key is forgotten.
     Disarm,
     /// Everything said before is synced, trail and anchor, when `finish` is called.
-    Barrier(Finish),
+    Barrier(Finish<bool>),
     /// Checkpoint, sync, end.
     Stop,
 }
@@ -61,7 +59,7 @@ pub struct BatchNote {
     /// The first of them that the trail does not have yet.
     pub first: usize,
     /// Its replies.
-    pub finish: Vec<Finish>,
+    pub finish: Vec<Finish<bool>>,
     /// Trail and anchor are synced before the replies.
     pub witnessed: bool,
 }
@@ -75,6 +73,17 @@ struct Shared {
     open: AtomicBool,
     synced: Mutex<Position>,
     slot: Mutex<Option<Slot>>,
+    courier: OnceLock<Arc<Courier>>,
+}
+
+impl Shared {
+    fn answer(&self, waiting: &mut Vec<Finish<bool>>, done: bool) {
+        let waiting = mem::take(waiting);
+        match self.courier.get() {
+            Some(courier) => courier.answer(waiting, done),
+            None => waiting.into_iter().for_each(|finish| finish.call(done)),
+        }
+    }
 }
 
 /// The handle of the witness thread.
@@ -92,6 +101,7 @@ impl Witness {
             open: AtomicBool::new(true),
             synced: Mutex::new(trail.synced()),
             slot: Mutex::new(anchor.newest().copied()),
+            courier: OnceLock::new(),
         });
         let keeper = Keeping {
             queue,
@@ -116,6 +126,11 @@ impl Witness {
         self.shared.open.load(Ordering::Acquire)
     }
 
+    /// Names the way that answers take from here on. The first stays.
+    pub fn send_by(&self, courier: &Arc<Courier>) {
+        let _first = self.shared.courier.set(Arc::clone(courier));
+    }
+
     /// The last line that is durable.
     pub fn synced(&self) -> Position {
         *self.shared.synced.lock()
@@ -134,7 +149,7 @@ impl Witness {
     /// Hands over a line and waits until it is durable. For threads, not for the runtime.
     pub fn tell_and_wait(&self, entry: AuditEntry) -> bool {
         let (sender, receiver) = sync_channel(1);
-        let finish = Box::new(move |done| {
+        let finish = Finish::at_once(move |done| {
             let _gone = sender.send(done);
         });
         self.tell(Note::Line { entry, finish }).is_ok() && receiver.recv().unwrap_or(false)
@@ -143,7 +158,7 @@ impl Witness {
     /// Waits until everything said so far is synced.
     pub fn barrier(&self) -> bool {
         let (sender, receiver) = sync_channel(1);
-        let finish = Box::new(move |done| {
+        let finish = Finish::at_once(move |done| {
             let _gone = sender.send(done);
         });
         self.tell(Note::Barrier(finish)).is_ok() && receiver.recv().unwrap_or(false)
@@ -183,9 +198,9 @@ struct Keeping {
     shared: Arc<Shared>,
     journal: Arc<dyn Journal>,
     /// Replies that wait for write and anchor.
-    written: Vec<Finish>,
+    written: Vec<Finish<bool>>,
     /// Replies that wait for the sync.
-    durable: Vec<Finish>,
+    durable: Vec<Finish<bool>>,
     slot: Option<Slot>,
     /// A waiting reply needs the anchor synced too.
     anchor_first: bool,
@@ -293,7 +308,7 @@ impl Keeping {
             self.anchor_due.get_or_insert(now_instant + ANCHOR_SYNC);
         }
         self.trail_due.get_or_insert(now_instant + TRAIL_SYNC);
-        answer(&mut self.written, true);
+        self.shared.answer(&mut self.written, true);
         let due = |due: Option<Instant>| due.is_some_and(|due| due <= now_instant);
         if !self.durable.is_empty() || due(self.trail_due) {
             self.sync_trail()?;
@@ -303,7 +318,7 @@ impl Keeping {
             self.anchor_due = None;
             self.anchor_first = false;
         }
-        answer(&mut self.durable, true);
+        self.shared.answer(&mut self.durable, true);
         if self.trail.checkpoint_due(now()) {
             self.trail.checkpoint(now())?;
             *self.shared.synced.lock() = self.trail.synced();
@@ -324,8 +339,8 @@ impl Keeping {
             self.shared.open.store(false, Ordering::Release);
             self.journal.event(Severity::Critical, "audit_unavailable", &describe(error));
         }
-        answer(&mut self.written, false);
-        answer(&mut self.durable, false);
+        self.shared.answer(&mut self.written, false);
+        self.shared.answer(&mut self.durable, false);
     }
 
     /// Opens the gate again once lines can be written and the reserve is there.
@@ -354,12 +369,6 @@ impl Keeping {
         if let Err(error) = ended {
             self.failed(&error);
         }
-    }
-}
-
-fn answer(waiting: &mut Vec<Finish>, done: bool) {
-    for finish in mem::take(waiting) {
-        finish(done);
     }
 }
 

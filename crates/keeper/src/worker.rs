@@ -17,6 +17,7 @@ use crate::clock::now;
 use crate::committer::{Job, Order, Outcome};
 use crate::facade::{Caller, Failure};
 use crate::random::{self, SystemRandomness};
+use crate::reply::Finish;
 use crate::unlocked::Unlocked;
 use crate::witness::Note;
 use crate::words::failure_word;
@@ -201,7 +202,7 @@ impl<O: Operation> Run<O> {
     /// The answer leaves when its line is durable.
     fn tell(self, entry: AuditEntry, outcome: Result<O::Reply, Failure>) {
         let answer = self.answer;
-        let finish = Box::new(move |durable: bool| {
+        let finish = Finish::reply(move |durable: bool| {
             let outcome = if durable { outcome } else { Err(Failure::AuditUnavailable) };
             drop(answer.send(outcome));
         });
@@ -219,7 +220,7 @@ impl<O: Operation> Run<O> {
             lost_races: self.attempt,
             request_digest: retry.map(|retry| retry.digest),
             reply: done.reply.remember(),
-            finish: Box::new(move |outcome| self.committed(outcome, commit_id, done.reply, &trace)),
+            finish: Finish::reply(move |outcome| self.committed(outcome, commit_id, done.reply, &trace)),
         };
         // A committer that has ended drops the job, and the caller learns that the server is stopping.
         drop(unlocked.order(Order::Job(Box::new(job))));

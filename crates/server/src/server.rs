@@ -67,6 +67,8 @@ pub struct Server {
     addresses: Addresses,
     stop: watch::Sender<bool>,
     doors: JoinSet<()>,
+    /// Gives the keeper's answers to the requests.
+    courier: JoinSet<()>,
 }
 
 impl std::fmt::Debug for Server {
@@ -103,7 +105,9 @@ impl Server {
             let acceptor = TlsAcceptor::from(tls.settings);
             doors.spawn(tend(TcpDoor { listener, acceptor, conversation }, Arc::clone(&shell), stopped));
         }
-        let server = Self { shell, settings, addresses, stop, doors };
+        let mut courier = JoinSet::new();
+        courier.spawn(shell.keeper.deliver());
+        let server = Self { shell, settings, addresses, stop, doors, courier };
         server.notify(notify::READY).map_err(StartError::Notify)?;
         Ok(server)
     }
@@ -125,6 +129,7 @@ impl Server {
         let _ = listen::clear(&self.settings.data);
         let keeper = self.shell.keeper.clone();
         let _ = task::spawn_blocking(move || keeper.stop()).await;
+        self.courier.shutdown().await;
     }
 
     fn notify(&self, state: &str) -> io::Result<()> {
