@@ -145,6 +145,8 @@ pub enum Identity {
         /// The token's id.
         id: Id,
     },
+    /// Somebody who was not recognised: no token, or none that is valid.
+    Anonymous,
     /// The server itself.
     System,
 }
@@ -154,6 +156,7 @@ impl fmt::Display for Identity {
         match self {
             Self::Peer { uid } => write!(formatter, "uid:{uid}"),
             Self::Token { id } => write!(formatter, "token:{id}"),
+            Self::Anonymous => formatter.write_str("anonymous"),
             Self::System => formatter.write_str("system"),
         }
     }

@@ -132,7 +132,7 @@ fn open_file(path: &Path, create: bool) -> io::Result<File> {
 }
 
 /// The directory without links in it, as far as it exists.
-fn resolved(directory: &Path) -> io::Result<PathBuf> {
+pub fn resolved(directory: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(directory)?;
     for step in absolute.ancestors() {
         match step.canonicalize() {

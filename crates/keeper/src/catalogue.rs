@@ -178,7 +178,13 @@ impl Reader<'_> {
 
     fn page(&mut self, store: &dyn Store, epoch: u64, number: u64) -> Result<Option<Page>, BrokenHistory> {
         let key = RecordKey::snapshot(epoch, number);
-        let Some(sealed) = store.read(&[&key.to_bytes()])?.pop().flatten() else { return Ok(None) };
+        // A scan, because the pages it goes through are forgotten afterwards.
+        let mut found = None;
+        store.scan(&key.to_bytes(), &mut |_, sealed| {
+            found = Some(sealed.to_vec());
+            ControlFlow::Break(())
+        })?;
+        let Some(sealed) = found else { return Ok(None) };
         let refused = BrokenHistory::Page { epoch, page: number };
         let Some(sealing) = self.seals.store_sealing(&sealed) else { return Err(refused) };
         match Page::open(sealing, key, &sealed, &mut self.scratch) {

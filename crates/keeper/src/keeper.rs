@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 use strongroom_engine::policy::{Action, Decision, Object, Principal, decide};
 use strongroom_engine::rule::{Operation, Refusal, Trace};
-use strongroom_engine::secret::Purge;
-use strongroom_envelope::{Id, RecordKind};
+use strongroom_engine::{secret, token};
+use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp};
 use strongroom_protector::Surroundings;
 use strongroom_store::{DataDirectory, Store};
 use tokio::sync::oneshot;
@@ -28,6 +28,8 @@ use crate::worker::{Run, entry};
 
 /// How often old things are looked for.
 const TICK: Duration = Duration::from_secs(60);
+/// How long an expired token stays listed, milliseconds: a week.
+const EXPIRED_TOKENS_KEPT: i64 = 7 * 24 * 60 * 60 * 1000;
 /// Administrative requests that may wait.
 const STEWARD_QUEUE: usize = 64;
 
@@ -269,28 +271,42 @@ impl Inner {
         }
     }
 
-    /// Ends deletions whose time is over.
-    fn tick(self: &Arc<Self>) {
+    /// Ends deletions whose time is over, and forgets tokens that expired long ago.
+    fn tick(&self) {
         let Ok(unsealed) = self.unsealed() else { return };
-        let limit = now().0 - self.settings.deleted_retention_ms;
-        let due: Vec<Id> = {
-            let deleted = unsealed.running.unlocked.deleted.lock();
+        let unlocked = &unsealed.running.unlocked;
+        let retention_milliseconds = self.settings.deleted_retention_ms;
+        let limit = now().0.saturating_sub(retention_milliseconds);
+        let deleted: Vec<Id> = {
+            let deleted = unlocked.deleted.lock();
             deleted.iter().filter(|(_, at)| at.0 <= limit).map(|(id, _)| *id).collect()
         };
-        for id in due {
-            let (answer, answered) = oneshot::channel();
-            let run = Run {
-                unlocked: Arc::clone(&unsealed.running.unlocked),
-                workers: Arc::clone(&unsealed.running.workers),
-                caller: system_caller(),
-                operation: Purge { id, retention_milliseconds: self.settings.deleted_retention_ms },
-                attempt: 0,
-                answer,
-            };
-            if run.submit().is_err() || answered.blocking_recv().is_err() {
-                return;
-            }
-        }
+        let expired = unlocked.tokens.expired_before(Timestamp(now().0 - EXPIRED_TOKENS_KEPT));
+        // What is quarantined would be refused, with a line, at every look.
+        let is_sound = |kind, id: &Id| unlocked.quarantine.finding(RecordKey::new(kind, *id)).is_none();
+        let deleted = deleted.into_iter().filter(|id| is_sound(RecordKind::Secret, id));
+        let mut expired = expired.into_iter().filter(|id| is_sound(RecordKind::Token, id));
+        let mut deleted = deleted.map(|id| secret::Purge { id, retention_milliseconds });
+        let retention_milliseconds = EXPIRED_TOKENS_KEPT;
+        let _ended = deleted.all(|purge| unsealed.run(purge))
+            && expired.all(|id| unsealed.run(token::Purge { id, retention_milliseconds }));
+    }
+}
+
+impl Unsealed {
+    /// Runs an operation of the server's own and waits for it; false when there is nobody left to run it. Its outcome is in
+    /// the trail, and what failed is due again at the next look.
+    fn run<O: Operation>(&self, operation: O) -> bool {
+        let (answer, answered) = oneshot::channel();
+        let run = Run {
+            unlocked: Arc::clone(&self.running.unlocked),
+            workers: Arc::clone(&self.running.workers),
+            caller: system_caller(),
+            operation,
+            attempt: 0,
+            answer,
+        };
+        run.submit().is_ok() && answered.blocking_recv().is_ok()
     }
 }
 

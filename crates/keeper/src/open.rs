@@ -1,13 +1,15 @@
 //! Opening an instance: the first start, or the boot order of an existing one.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use strongroom_audit::TrailError;
 use strongroom_envelope::Id;
 use strongroom_protector::{Kind, Surroundings};
 use strongroom_secret::harden;
 use strongroom_store::{DataDirectory, DirectoryError, OpenOptions, SqliteStore, Store, StoreError};
 
-use crate::anchor::{AnchorError, AnchorFile};
+use crate::anchor::{AnchorError, AnchorFile, resolved};
 use crate::boot::{self, BootError, Witnessing};
 use crate::clock::now;
 use crate::facade::{Alarm, LockReason};
@@ -38,6 +40,9 @@ pub enum OpenError {
     /// The anchor cannot be used.
     #[error(transparent)]
     Anchor(#[from] AnchorError),
+    /// Whoever copies the data would have the key to it as well.
+    #[error("the protector's secret files would lie inside the data directory, in {}", .0.display())]
+    SecretsInside(PathBuf),
     /// The trail, the threads.
     #[error(transparent)]
     Boot(#[from] BootError),
@@ -58,6 +63,52 @@ pub enum OpenError {
     Thread(#[from] std::io::Error),
 }
 
+impl OpenError {
+    /// What to do about it.
+    pub fn fix(&self) -> &'static str {
+        match self {
+            Self::SelfTest(_) => "do not use this program; install it again",
+            Self::Directory(DirectoryError::InUse { .. }) => {
+                "a server runs on it already: use that one, or stop it first"
+            }
+            Self::Directory(_) => {
+                "name a directory on a local volume that belongs to this account, or one that is not there yet"
+            }
+            Self::StoreFile(_) | Self::Store(_) => {
+                "check the disk and who writes to the data directory; restore a copy if need be"
+            }
+            Self::Anchor(AnchorError::Inside(_)) => "put the anchor on another volume: `--anchor-dir`",
+            Self::Anchor(AnchorError::InUse(_)) => {
+                "another server holds it: stop that one, or give each its own `--anchor-dir`"
+            }
+            Self::Anchor(_) => "give the anchor's directory to this account; never delete the anchor file",
+            Self::SecretsInside(_) => {
+                "set STRONGROOM_ACCOUNT_DIR and STRONGROOM_MACHINE_DIR to directories outside of it"
+            }
+            Self::Boot(BootError::Trail(error)) | Self::FirstStart(FirstStartError::Boot(BootError::Trail(error))) => {
+                trail_fix(error)
+            }
+            Self::Boot(_) | Self::FirstStart(_) => "check the disk, its free space and the owner of the directories",
+            Self::Surroundings(_) => "set the directories as the message says",
+            Self::NoProtectorOpens { .. } => "mend one of the protectors above; nothing was written",
+            Self::Thread(_) => "give this process more memory or threads",
+        }
+    }
+}
+
+fn trail_fix(error: &TrailError) -> &'static str {
+    match error {
+        TrailError::Broken { .. } | TrailError::KeyLost { .. } | TrailError::Truncated { .. } => {
+            "keep the trail's folder as evidence under another name and start again: a new trail begins, with an alarm"
+        }
+        TrailError::InUse => "another server writes it: stop that one, or give each its own `--audit-dir`",
+        TrailError::Folder { .. } | TrailError::Segment { .. } | TrailError::KeyFile { .. } => {
+            "give the trail's folder to this account and see that its volume has room"
+        }
+        TrailError::Missing | TrailError::Exists => "start again",
+    }
+}
+
 impl Keeper {
     /// Opens the instance in `settings.data`, or makes one there. Locked is no error. Blocks.
     pub fn open(settings: Settings) -> Result<(Self, StartReport), OpenError> {
@@ -75,6 +126,7 @@ impl Keeper {
         let hardening = harden::process();
         strongroom_crypto::selftest::run()?;
         let anchor = AnchorFile::open(&settings.anchor_directory, directory.canonical())?;
+        refuse_secrets_inside(&settings, directory.canonical())?;
         let trail = boot::trail_settings(&settings);
         let remembered = boot::remembered(anchor.newest(), &trail).map_err(BootError::Trail)?;
         let stored = protectors::stored(&*store)?;
@@ -118,6 +170,17 @@ impl StartReport {
             milliseconds: 0,
         }
     }
+}
+
+/// A directory that cannot be determined is refused where it is needed.
+fn refuse_secrets_inside(settings: &Settings, data: &Path) -> Result<(), OpenError> {
+    let Ok(surroundings) = Surroundings::resolve(Id::NIL, &settings.protector) else { return Ok(()) };
+    for directory in [&surroundings.account_directory, &surroundings.machine_directory] {
+        if resolved(directory).is_ok_and(|directory| directory.starts_with(data)) {
+            return Err(OpenError::SecretsInside(directory.clone()));
+        }
+    }
+    Ok(())
 }
 
 fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {

@@ -54,6 +54,8 @@ pub fn settle(
     }
     raise_alarms(unlocked, found);
     check_program(unlocked, found.instance.as_ref());
+    // Verifying took much more than what stays.
+    strongroom_secret::release_freed_memory();
     healed
 }
 

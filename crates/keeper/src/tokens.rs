@@ -46,6 +46,12 @@ impl Tokens {
         }
     }
 
+    /// Those that expired before `limit`.
+    pub fn expired_before(&self, limit: Timestamp) -> Vec<Id> {
+        let known = self.known.read();
+        known.by_hash.values().filter(|(_, token)| token.expires_at < limit).map(|(id, _)| *id).collect()
+    }
+
     /// Who holds the token with this hash, if it is live.
     pub fn principal(&self, sha256: &[u8; 32], now: Timestamp) -> Option<Principal> {
         let known = self.known.read();

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use strongroom_audit::{Place, Position, Trail, TrailError};
+use strongroom_audit::{Place, Position, Synced, Trail, TrailError};
 use strongroom_envelope::anchor::Slot;
 use strongroom_envelope::log::AuditEntry;
 use strongroom_envelope::{Id, Timestamp};
@@ -327,7 +327,10 @@ impl Keeping {
     }
 
     fn sync_trail(&mut self) -> Result<(), WitnessError> {
-        self.trail.sync()?;
+        if let Synced::Replaced { segment, error } = self.trail.sync()? {
+            let told = format!("syncing segment {segment} failed ({error}); its last lines stand in a new segment too");
+            self.journal.event(Severity::Critical, "audit_segment_replaced", &told);
+        }
         self.trail_due = None;
         *self.shared.synced.lock() = self.trail.synced();
         Ok(())

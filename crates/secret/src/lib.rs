@@ -14,6 +14,7 @@ mod fork;
 pub mod harden;
 mod key;
 mod machine;
+mod release;
 mod text;
 mod wipe;
 
@@ -26,5 +27,6 @@ pub use key::{
     AnchorKey, ApplicationKey, DataKey, KEY_BYTES, KeyringKey, MacKey, ProtectorSecret, RootKey, SigningSeed, StoreKey,
     WrapKey, WrappingKey, WrongLength,
 };
+pub use release::release_freed_memory;
 pub use text::{AccessToken, Passphrase};
 pub use wipe::wipe;

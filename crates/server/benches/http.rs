@@ -76,13 +76,7 @@ async fn run(folder: &Path) {
     let scattered = format!("(n * 7919) % {SECRETS}");
     let get = r#"'POST', '/api/v1/secret/get', nil, string.format('{"name":"bench/%09d"}', v)"#;
     let reads = drive(folder, &address, &format!("{head}{}", requests(get, SECRETS, &scattered))).await;
-    figure(
-        "secret reads over HTTP and TLS, audited",
-        reads,
-        &format!("empty handler {base:.0}/s"),
-        reads / base,
-        0.40,
-    );
+    figure("secret reads over HTTP and TLS, audited", reads, &format!("empty handler {base:.0}/s"), reads / base, 0.40);
     let put = format!(
         r#"'POST', '/api/v1/secret/put', nil, string.format('{{"name":"new/%09d","value_base64":"{VALUE}"}}', v)"#
     );

@@ -7,7 +7,6 @@ use hyper::header::AUTHORIZATION;
 use strongroom_api::Code;
 use strongroom_engine::policy::{Identity, Principal};
 use strongroom_engine::token;
-use strongroom_envelope::Id;
 use strongroom_keeper::facade::Failure;
 use strongroom_secret::{AccessToken, SecretBytes};
 
@@ -70,7 +69,7 @@ fn stranger(shell: &Shell, peer: &Peer, shown: bool, now: Instant) -> Stranger {
 
 /// The principal of a line about somebody who could not be recognised; without a role.
 pub(crate) fn nobody(peer: &Peer) -> Principal {
-    Principal { identity: Identity::Token { id: Id::NIL }, role: None, channel: peer.channel() }
+    Principal { identity: Identity::Anonymous, role: None, channel: peer.channel() }
 }
 
 /// The token of `Bearer <token>`; the scheme in any case, as RFC 9110 has it.

@@ -140,6 +140,7 @@ fn any_identity() -> impl Strategy<Value = Identity> {
     prop_oneof![
         any::<u32>().prop_map(|uid| Identity::Peer { uid }),
         any::<[u8; 16]>().prop_map(|id| Identity::Token { id: Id(id) }),
+        Just(Identity::Anonymous),
         Just(Identity::System),
     ]
 }

@@ -3,7 +3,7 @@
 use strongroom_crypto::hash;
 use strongroom_engine::policy::{Channel, Identity, Principal, Role};
 use strongroom_engine::rule::{Answers, Facts, Operation, Randomness, Refusal, Reply};
-use strongroom_engine::token::{Issue, List, Revoke, RevokeReply, TokenBody, digest};
+use strongroom_engine::token::{Issue, List, Purge, PurgeReply, Revoke, RevokeReply, TokenBody, digest};
 use strongroom_envelope::{Id, RecordKind, Timestamp, body};
 use strongroom_secret::AccessToken;
 
@@ -199,4 +199,19 @@ fn a_token_body_of_another_form_is_refused() {
     for length in 0..bytes.len() {
         assert!(body::decode_strict::<TokenBody>(&bytes[..length]).is_err());
     }
+}
+
+#[test]
+fn an_expired_token_is_removed_when_it_was_listed_long_enough() {
+    let mut shell = Shell::new();
+    let id = shell.admin(&issue(Role::Read)).unwrap().id;
+    let purge = Purge { id, retention_milliseconds: DAY };
+    assert_eq!(shell.admin(&purge), Ok(PurgeReply::NotDue), "it is live");
+    shell.now = Timestamp(BEGIN.0 + 8 * HOUR + DAY - 1);
+    assert_eq!(shell.admin(&purge), Ok(PurgeReply::NotDue), "it is still listed");
+    assert_eq!(shell.admin(&list()).unwrap().entries.len(), 1);
+    shell.now = Timestamp(BEGIN.0 + 8 * HOUR + DAY);
+    assert_eq!(shell.admin(&purge), Ok(PurgeReply::Removed));
+    assert!(shell.admin(&list()).unwrap().entries.is_empty());
+    assert_eq!(shell.admin(&purge), Ok(PurgeReply::NotDue), "it is gone");
 }

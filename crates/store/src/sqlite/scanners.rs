@@ -62,6 +62,10 @@ impl Scanners {
             None => connection::open(&self.path, Role::Scanner).map_err(unopened)?,
         };
         let result = work(&connection);
+        // Its pages are of no use to the next scan; a connection that cannot give them back is closed.
+        if connection.execute_batch("PRAGMA shrink_memory").is_err() {
+            return result;
+        }
         self.idle.lock().push(connection);
         result
     }

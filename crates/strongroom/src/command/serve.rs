@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use strongroom_keeper::{Keeper, OpenError, StartReport};
-use strongroom_server::{Addresses, Server};
+use strongroom_server::{Addresses, Server, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Global, Serve};
@@ -35,7 +35,7 @@ async fn listen(
     let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
     let server = Server::start(keeper.clone(), settings)
         .await
-        .map_err(|error| Failure::local("listening", error, "see the message; another server may be running"))?;
+        .map_err(|error| Failure::local("listening", chain(&error), not_listening(&error)))?;
     tell(output, report, keeper, server.addresses());
     tokio::select! {
         _ = terminated.recv() => {}
@@ -46,18 +46,21 @@ async fn listen(
 }
 
 fn refused(error: OpenError) -> Failure {
-    let (fix, code) = match &error {
-        OpenError::NoProtectorOpens { .. } => ("mend one of the protectors above; nothing was written", exit::LOCKED),
-        OpenError::SelfTest(_) => ("do not use this program; install it again", exit::INTEGRITY),
-        OpenError::StoreFile(_) | OpenError::Store(_) => {
-            ("check the disk and who writes to the data directory", exit::FAILED)
-        }
-        OpenError::Directory(_) | OpenError::Anchor(_) => ("see the message", exit::FAILED),
-        OpenError::Boot(_) | OpenError::FirstStart(_) | OpenError::Surroundings(_) | OpenError::Thread(_) => {
-            ("see the message", exit::FAILED)
-        }
+    let code = match &error {
+        OpenError::NoProtectorOpens { .. } => exit::LOCKED,
+        OpenError::SelfTest(_) => exit::INTEGRITY,
+        _ => exit::FAILED,
     };
-    Failure::local("opening the instance", chain(&error), fix).with_code(code)
+    Failure::local("opening the instance", chain(&error), error.fix()).with_code(code)
+}
+
+fn not_listening(error: &StartError) -> &'static str {
+    match error {
+        StartError::Tls(_) => "give a certificate and its key that fit, readable by this account",
+        StartError::Socket { .. } => "give the data directory to this account and see that its volume has room",
+        StartError::Tcp { .. } => "free the address or choose another one with `--listen`",
+        StartError::Notify(_) => "unset NOTIFY_SOCKET when no service manager started this",
+    }
 }
 
 /// The error and its causes in one text.
