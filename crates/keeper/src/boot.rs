@@ -348,7 +348,7 @@ fn quarantine(store: &dyn Store, seals: &Seals, found: &Found) -> Result<Quarant
 fn tell_untold(unlocked: &Unlocked, untold: Vec<catalogue::Untold>, trail: Option<TrailMemory>) {
     let (told_epoch, told_index) = trail.and_then(|trail| trail.last_place).unwrap_or((0, 0));
     for batch in untold {
-        let skip = if batch.epoch == u64::MAX { told_index as usize + 1 } else { 0 };
+        let skip = if batch.epoch == told_epoch { told_index as usize + 1 } else { 0 };
         if skip >= batch.entries.len() {
             continue;
         }

@@ -84,3 +84,64 @@ impl Courier {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Three replies that count themselves.
+    fn three(answered: &Arc<AtomicUsize>) -> Vec<Finish<bool>> {
+        let reply = |_| {
+            let answered = Arc::clone(answered);
+            Finish::reply(move |done| drop(answered.fetch_add(usize::from(done), Ordering::Relaxed)))
+        };
+        (0..3).map(reply).collect()
+    }
+
+    #[test]
+    fn replies_wait_for_the_runtime_and_waiting_threads_do_not() {
+        let (courier, answered) = (Courier::default(), Arc::new(AtomicUsize::new(0)));
+        let mut deliveries = courier.attach();
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        let mut waiting = three(&answered);
+        waiting.push(Finish::at_once(move |done| sender.send(done).unwrap()));
+        courier.answer(waiting, true);
+        assert_eq!((receiver.try_recv(), answered.load(Ordering::Relaxed)), (Ok(true), 0));
+        drop(deliveries.try_recv().unwrap());
+        assert_eq!(answered.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn no_reply_is_lost() {
+        let (courier, answered) = (Courier::default(), Arc::new(AtomicUsize::new(0)));
+        courier.answer(three(&answered), true);
+        assert_eq!(answered.load(Ordering::Relaxed), 3, "nobody delivers");
+        let deliveries = courier.attach();
+        for _ in 0..=DELIVERIES {
+            courier.answer(three(&answered), true);
+        }
+        assert_eq!(answered.load(Ordering::Relaxed), 6, "the runtime is behind by as many as may wait");
+        drop(deliveries);
+        assert_eq!(
+            answered.load(Ordering::Relaxed),
+            3 * (DELIVERIES + 2),
+            "the runtime ended with deliveries on its hands"
+        );
+        courier.answer(three(&answered), true);
+        assert_eq!(answered.load(Ordering::Relaxed), 3 * (DELIVERIES + 3), "the runtime is gone");
+    }
+
+    #[test]
+    fn an_outcome_is_made_into_another() {
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        let finish = Finish::at_once(move |text: &'static str| sender.send(text).unwrap());
+        let finish: Finish<bool> = finish.of(|done| if done { "done" } else { "failed" });
+        assert!(finish.at_once);
+        finish.call(false);
+        assert_eq!(receiver.recv(), Ok("failed"));
+    }
+}

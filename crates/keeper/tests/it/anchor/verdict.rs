@@ -399,3 +399,27 @@ async fn the_anchor_is_locked_private_and_outside_the_data() {
     assert_eq!(lock, Err(rustix::io::Errno::WOULDBLOCK));
     keeper.stop();
 }
+
+/// Whoever copies the data directory must not have the key to it as well, whichever way the path is written.
+#[tokio::test]
+async fn the_protectors_secret_files_lie_outside_the_data() {
+    let lived = Lived::new().await;
+    let open = |settings| Keeper::open(settings).err().map(|error| (error.to_string(), error.fix()));
+    let inside = lived.site.path("data").join("keys");
+    let link = lived.site.path("link");
+    std::os::unix::fs::symlink(lived.site.path("data"), &link).unwrap();
+    let before = lived.site.image().settled();
+    for directory in [inside, link.join("deeper/keys")] {
+        for set in [
+            |settings: &mut strongroom_keeper::Settings, directory| settings.protector.account_dir = Some(directory),
+            |settings: &mut strongroom_keeper::Settings, directory| settings.protector.machine_dir = Some(directory),
+        ] {
+            let mut settings = lived.site.settings();
+            set(&mut settings, directory.clone());
+            let (error, fix) = open(settings).unwrap();
+            assert!(error.contains("inside the data directory") && fix.contains("STRONGROOM_ACCOUNT_DIR"), "{error}");
+        }
+    }
+    assert!(before == lived.site.image().settled());
+    accepted(&lived.site, &[]).0.stop();
+}
