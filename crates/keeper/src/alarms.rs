@@ -29,7 +29,7 @@ const ALARMS: &[(&str, &str, &str)] = &[
     (
         "trail_missing",
         "the audit trail was missing at start; a new one was begun",
-        "restore the old segments beside the new one and find out who removed them",
+        "find out who removed it; keep its segments elsewhere if they turn up, and note the new audit key 0 that the start printed",
     ),
     (
         "trail_truncated",

@@ -8,6 +8,7 @@ use std::time::Instant;
 use strongroom_engine::catalogue::{self as bodies, InstanceBody};
 use strongroom_engine::policy::Action;
 use strongroom_engine::rule::{Change, Commit, NameChange, Refusal, Trace};
+use strongroom_engine::secret::SecretVersionBody;
 use strongroom_envelope::log::AuditEntry;
 use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp, body};
 use strongroom_secret::SecretBytes;
@@ -214,8 +215,40 @@ fn delete(unlocked: &Unlocked, key: RecordKey, finding: Finding, line: AuditEntr
         unlocked.order(Order::Discard(key))?;
     }
     let name = name_of(unlocked, key).map_or(NameChange::None, NameChange::Free);
-    let changes = vec![Change::Delete { key, name }, quarantine::clearance(key)];
-    replace(unlocked, key, finding, changes, line)
+    // Without its head nobody can reach a version any more, and its value would stay in the store for ever.
+    let versions = if key.kind == RecordKind::Secret { versions_of(unlocked, key.id)? } else { Vec::new() };
+    let line = AuditEntry { count: versions.len() as u64, ..line };
+    let gone = |key: &RecordKey| Change::Delete { key: *key, name: NameChange::None };
+    let mut changes = vec![Change::Delete { key, name }, quarantine::clearance(key)];
+    let most = unlocked.store.limits().commit_changes;
+    let (first, rest) = versions.split_at(versions.len().min(most - changes.len()));
+    changes.extend(first.iter().map(gone));
+    replace(unlocked, key, finding, changes, line.clone())?;
+    for keys in rest.chunks(most) {
+        let changes = keys.iter().map(gone).collect();
+        commit_and_wait(unlocked, Commit { changes, witnessed: true, ..Commit::default() }, line.clone())?;
+    }
+    Ok(())
+}
+
+/// The authentic versions in the store that say they belong to this secret.
+fn versions_of(unlocked: &Unlocked, secret: Id) -> Result<Vec<RecordKey>, Failure> {
+    let seals = unlocked.seals.read();
+    let mut found = Vec::new();
+    let mut opened = SecretBytes::with_capacity(1 << 16);
+    let scanned = unlocked.store.scan(&[RecordKind::SecretVersion.byte()], &mut |key, sealed| {
+        opened.truncate(0);
+        if let Ok(key) = RecordKey::from_bytes(key)
+            && seals.open(key, sealed, &mut opened).is_ok()
+            && let Ok(version) = body::decode_strict::<SecretVersionBody>(opened.expose())
+            && version.secret_id == secret
+        {
+            found.push(key);
+        }
+        ControlFlow::Continue(())
+    });
+    scanned.map_err(|_| Failure::StorageFailed)?;
+    Ok(found)
 }
 
 /// Commits what ends a quarantine; when that fails the record stays listed.

@@ -64,6 +64,15 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether something is not as this program left it; starting again does not help.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::SelfTest(_) | Self::StoreFile(_) | Self::Store(StoreError::Damaged(_)) => true,
+            Self::Boot(BootError::Trail(error)) => is_damage(error),
+            _ => false,
+        }
+    }
+
     /// What to do about it.
     pub fn fix(&self) -> &'static str {
         match self {
@@ -96,16 +105,20 @@ impl OpenError {
     }
 }
 
+fn is_damage(error: &TrailError) -> bool {
+    matches!(error, TrailError::Broken { .. } | TrailError::KeyLost { .. } | TrailError::Truncated { .. })
+}
+
 fn trail_fix(error: &TrailError) -> &'static str {
     match error {
-        TrailError::Broken { .. } | TrailError::KeyLost { .. } | TrailError::Truncated { .. } => {
+        error if is_damage(error) => {
             "keep the trail's folder as evidence under another name and start again: a new trail begins, with an alarm"
         }
         TrailError::InUse => "another server writes it: stop that one, or give each its own `--audit-dir`",
         TrailError::Folder { .. } | TrailError::Segment { .. } | TrailError::KeyFile { .. } => {
             "give the trail's folder to this account and see that its volume has room"
         }
-        TrailError::Missing | TrailError::Exists => "start again",
+        _ => "start again",
     }
 }
 
@@ -151,6 +164,9 @@ impl Keeper {
             State::Unlocked(Arc::new(Unsealed { running, surroundings }))
         };
         finish_report(&state, &mut report);
+        if report.alarms.iter().any(|alarm| alarm.code == "trail_missing") {
+            report.audit_key_zero = key_zero(&settings);
+        }
         Ok((Self::assemble(settings, directory, store, state)?, report))
     }
 }

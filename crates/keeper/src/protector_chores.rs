@@ -11,9 +11,9 @@ use strongroom_secret::Passphrase;
 
 use crate::clock::now;
 use crate::committer::Order;
-use crate::facade::{Caller, Failure, ProtectorFault, ProtectorSpec, ProtectorState, ProtectorView};
+use crate::facade::{Caller, Failure, LockReason, ProtectorFault, ProtectorSpec, ProtectorState, ProtectorView};
 use crate::journal::Severity;
-use crate::keeper::{Inner, Keeper, Unsealed};
+use crate::keeper::{Inner, Keeper, State, Unsealed};
 use crate::protectors::{self, Judged, NotOne};
 use crate::quarantine;
 use crate::root::wrong_password;
@@ -202,6 +202,12 @@ impl Inner {
 
     /// Old bytes go: a wrap that was dropped is not left in the store's file.
     pub(crate) fn scrub_store(&self) -> Result<(), Failure> {
+        // A store that is locked for its own sake is evidence.
+        if let State::Locked(locked) = &*self.state.read()
+            && !matches!(locked.reason, LockReason::Administrator | LockReason::Attended)
+        {
+            return Err(Failure::Locked { reason: locked.reason });
+        }
         self.store.scrub().map_err(|error| {
             self.settings.journal.event(Severity::Error, "scrub_failed", &describe(&error));
             Failure::StorageFailed

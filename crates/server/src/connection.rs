@@ -79,8 +79,10 @@ impl Conversation {
         let builder = builder(speech, &self.limits);
         let mut connection = pin!(builder.serve_connection(stream, service));
         let mut tick = interval(TICK.min(self.limits.header_timeout));
+        if speech == Speech::Http2 {
+            activity.speaks_frames();
+        }
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let head = (speech == Speech::Http1).then_some(self.limits.header_timeout);
         let mut ending = false;
         loop {
             tokio::select! {
@@ -91,10 +93,14 @@ impl Conversation {
                     ending = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                _ = tick.tick() => if activity.is_overdue(head, self.limits.idle_timeout) {
-                    // Nothing is worked on: what is still to be sent has had the time of being idle.
-                    return;
-                },
+                _ = tick.tick() => {
+                    // Nothing is worked on: what is still to be sent has had the time of being idle. When the server stops
+                    // nobody is waited for who does not answer a farewell, which HTTP/2 asks for.
+                    let idle = if ending { TICK.min(self.limits.idle_timeout) } else { self.limits.idle_timeout };
+                    if activity.is_overdue(self.limits.header_timeout, idle) {
+                        return;
+                    }
+                }
             }
         }
     }

@@ -39,8 +39,11 @@ fn parse_id(field: &'static str, text: &str) -> Result<Id, Refusal> {
 }
 
 fn parse_time(field: &'static str, text: &str) -> Result<Timestamp, Refusal> {
-    let reason = "this is not a time such as 2026-07-15T08:30:00Z (RFC 3339)";
-    Timestamp::parse(text).map_err(|_| Refusal::Invalid { field, reason: reason.to_owned() })
+    let reason = "this is not a time such as 2026-07-15T08:30:00.000Z (RFC 3339)";
+    // Whole seconds are a time as well.
+    let whole = text.strip_suffix('Z').filter(|text| !text.contains('.')).map(|text| format!("{text}.000Z"));
+    Timestamp::parse(whole.as_deref().unwrap_or(text))
+        .map_err(|_| Refusal::Invalid { field, reason: reason.to_owned() })
 }
 
 /// Bytes as hexadecimal digits.

@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ pub(crate) struct Activity {
     head_since: AtomicU64,
     /// Since when nothing has been going on.
     idle_since: AtomicU64,
+    /// Whether it speaks HTTP/2, whose frames come at any time and are no requests.
+    frames: AtomicBool,
     /// Set when the connection shall finish what is under way and end.
     stop: Notify,
 }
@@ -31,6 +33,7 @@ impl Activity {
             requests: AtomicU32::new(0),
             head_since: AtomicU64::new(1),
             idle_since: AtomicU64::new(1),
+            frames: AtomicBool::new(false),
             stop: Notify::new(),
         }
     }
@@ -52,9 +55,13 @@ impl Activity {
         Working(Arc::clone(self))
     }
 
-    /// Whether it has been idle, or busy with one head, for too long. The head is not judged where `head` is none: frames
-    /// of HTTP/2 come at any time and are no requests.
-    pub fn is_overdue(&self, head: Option<Duration>, idle: Duration) -> bool {
+    /// The connection speaks HTTP/2.
+    pub fn speaks_frames(&self) {
+        self.frames.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has been idle, or busy with one head, for too long.
+    pub fn is_overdue(&self, head: Duration, idle: Duration) -> bool {
         if self.requests.load(Ordering::Relaxed) > 0 {
             return false;
         }
@@ -62,7 +69,7 @@ impl Activity {
         let longer =
             |since: u64, limit: Duration| since != 0 && u128::from(now.saturating_sub(since)) >= limit.as_millis();
         longer(self.idle_since.load(Ordering::Relaxed), idle)
-            || head.is_some_and(|head| longer(self.head_since.load(Ordering::Relaxed), head))
+            || (!self.frames.load(Ordering::Relaxed) && longer(self.head_since.load(Ordering::Relaxed), head))
     }
 
     fn received(&self) {
@@ -90,11 +97,16 @@ impl Drop for Working {
 pub(crate) struct Watched<S> {
     stream: S,
     activity: Arc<Activity>,
+    /// Nothing has arrived yet.
+    is_new: bool,
 }
+
+/// What an HTTP/2 client that agreed on nothing before sends first (RFC 9113 §3.4), in one piece.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 impl<S> Watched<S> {
     pub fn new(stream: S, activity: Arc<Activity>) -> Self {
-        Self { stream, activity }
+        Self { stream, activity, is_new: true }
     }
 }
 
@@ -106,7 +118,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
+        let arrived = &buffer.filled()[before..];
+        if !arrived.is_empty() {
+            if self.is_new && arrived.starts_with(PREFACE) {
+                self.activity.speaks_frames();
+            }
+            self.is_new = false;
             self.activity.received();
         }
         polled

@@ -304,6 +304,9 @@ pub enum Anchor {
         /// The epoch the store is at; without it, only what would be lost is shown
         #[arg(long, value_name = "EPOCH")]
         epoch: Option<u64>,
+        /// The configuration file that `serve` is given
+        #[arg(long, value_name = "FILE", env = "STRONGROOM_CONFIG")]
+        config: Option<PathBuf>,
         /// A password protector's password, when no other opens.
         #[command(flatten)]
         given: Given,

@@ -40,18 +40,6 @@ pub fn password(given: &Given) -> Result<Passphrase, Failure> {
     Ok(Passphrase::from_slice(read.expose()))
 }
 
-/// A password if one is given: by file, or by a standard input that is no terminal.
-pub fn password_if_given(given: &Given) -> Result<Option<Passphrase>, Failure> {
-    if given.file.is_none() && std::io::stdin().is_terminal() {
-        return Ok(None);
-    }
-    let mut read = read(given, "Password", PASSWORD_BYTES)?;
-    while matches!(read.expose().last(), Some(b'\n' | b'\r')) {
-        read.truncate(read.len() - 1);
-    }
-    Ok((!read.is_empty()).then(|| Passphrase::from_slice(read.expose())))
-}
-
 fn read(given: &Given, what: &str, limit: usize) -> Result<SecretBytes, Failure> {
     let read = match &given.file {
         Some(path) => {

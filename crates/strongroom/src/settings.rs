@@ -97,7 +97,7 @@ impl Settings {
     /// From the command line of `serve`.
     pub fn of(global: &Global, serve: &Serve) -> Result<Self, Failure> {
         let file = serve.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
-        let data = global.data.clone().or(file.data.clone()).unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
+        let data = data(global, &file);
         let mut keeper = keeper(&data, &serve.places, &file)?;
         keeper.machine_protector = file.machine_protector.unwrap_or(true) && !serve.no_machine_protector;
         let mut server = strongroom_server::Settings::new(data);
@@ -108,6 +108,11 @@ impl Settings {
         server.version = env!("CARGO_PKG_VERSION");
         Ok(Self { keeper, server })
     }
+}
+
+/// The data directory: by the flag, by the file, or the one in use where nothing is said.
+pub fn data(global: &Global, file: &File) -> PathBuf {
+    global.data.clone().or(file.data.clone()).unwrap_or_else(|| PathBuf::from(DEFAULT_DATA))
 }
 
 fn certificate(serve: &Serve, file: &File) -> Option<CertificateFiles> {

@@ -56,6 +56,23 @@ async fn a_head_that_does_not_come() {
     assert!(timeout(SOON * 5, stream.read_to_end(&mut received)).await.is_err());
     stream.write_all(b"GET /hea").await.unwrap();
     assert!(timeout(LATE, stream.read_to_end(&mut received)).await.is_ok() && received.is_empty());
+    // The socket has no fewer limits: half a head there would keep administrators out.
+    let mut stream = socket(&site.folders.data()).await;
+    stream.write_all(b"POST /api/v1/st").await.unwrap();
+    assert!(timeout(LATE, stream.read_to_end(&mut received)).await.is_ok() && received.is_empty());
+    site.stop().await;
+}
+
+/// Its frames come at any time and are no heads.
+#[tokio::test]
+async fn http2_on_the_socket_may_wait_between_requests() {
+    let site = Site::with(Limits { header_timeout: SOON, ..Limits::default() }).await;
+    let mut stream = socket(&site.folders.data()).await;
+    // The preface and empty SETTINGS (RFC 9113 §3.4, §6.5); the server answers with its own and acknowledges ours.
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut frames = Vec::new();
+    assert!(timeout(SOON * 5, stream.read_to_end(&mut frames)).await.is_err(), "{}", frames.escape_ascii());
+    assert_eq!(frames.get(3), Some(&4));
     site.stop().await;
 }
 

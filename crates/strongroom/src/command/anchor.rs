@@ -1,7 +1,5 @@
 //! `anchor accept`: offline, says what is lost, then starts a new incarnation.
 
-use std::path::PathBuf;
-
 use serde_json::json;
 use strongroom_keeper::{AcceptError, Acceptance, anchor_accept};
 
@@ -10,14 +8,14 @@ use crate::command::Here;
 use crate::failure::{Failure, exit};
 use crate::input;
 use crate::settings::{self, File};
-use crate::target::DEFAULT_DATA;
 
 /// Runs it.
 pub fn run(here: &Here<'_>, anchor: Anchor) -> Result<(), Failure> {
-    let Anchor::Accept { epoch, given, places } = anchor;
-    let data = here.global.data.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
-    let settings = settings::keeper(&data, &places, &File::default())?;
-    let passphrase = if given.file.is_some() { input::password_if_given(&given)? } else { None };
+    let Anchor::Accept { epoch, config, given, places } = anchor;
+    let file = config.as_deref().map(File::read).transpose()?.unwrap_or_default();
+    let settings = settings::keeper(&settings::data(here.global, &file), &places, &file)?;
+    // Without a file nothing is read: the other protectors mostly open, and this must not wait for standard input.
+    let passphrase = if given.file.is_some() { Some(input::password(&given)?) } else { None };
     let acceptance = anchor_accept(&settings, epoch, passphrase).map_err(refused)?;
     here.output.answer(&json(&acceptance), || text(&acceptance));
     Ok(())
@@ -25,7 +23,7 @@ pub fn run(here: &Here<'_>, anchor: Anchor) -> Result<(), Failure> {
 
 fn refused(error: AcceptError) -> Failure {
     let (fix, code) = match &error {
-        AcceptError::Open(_) => ("stop the server first; this command works offline", exit::FAILED),
+        AcceptError::Open(error) => (error.fix(), exit::FAILED),
         AcceptError::NoRoot(_) => ("give a password protector's password with --file", exit::LOCKED),
         AcceptError::Broken(_) => ("restore the store from a copy whose commit log is whole", exit::INTEGRITY),
         AcceptError::Epoch { .. } => ("run it without --epoch first: it says what would be lost", exit::USAGE),
@@ -49,7 +47,9 @@ fn text(acceptance: &Acceptance) -> String {
     let mut lines =
         vec![format!("the store is at epoch {store_epoch}; anchor and trail remember epoch {required_epoch}")];
     if lost.is_empty() {
-        lines.push("the trail tells of no change that is not in the store".into());
+        let known = "the trail tells of no change that is not in the store";
+        let older = "; it may be as old as the store itself, so ask whatever collected its lines";
+        lines.push(if required_epoch > store_epoch { format!("{known}{older}") } else { known.to_owned() });
     } else {
         let are = if incarnation.is_some() { "are" } else { "would be" };
         lines.push(format!("{} changes that the trail tells of {are} lost:", lost.len()));

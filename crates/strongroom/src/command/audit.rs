@@ -1,9 +1,10 @@
 //! `audit`: search and tail over the server, verify from files alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use strongroom_api::audit::SearchRequest;
+use strongroom_audit::{CheckpointState, Inspection, Report, Trail, TrailSettings};
 
 use crate::cli::Audit;
 use crate::command::Here;
@@ -33,16 +34,44 @@ fn search(here: &Here<'_>, request: SearchRequest) -> Result<(), Failure> {
 }
 
 /// Needs no server: the trail and key 0 are enough.
+/// The chain and its signatures, and whether the key file tells of checkpoints that are not there any more.
+fn verified(directory: &Path, key: Option<[u8; 32]>) -> Result<Report, Failure> {
+    let attempted = || format!("verifying {}", directory.display());
+    let whole = || {
+        strongroom_audit::verify(directory, key).map_err(|error| {
+            let fix = "compare with what a log collector received; what is before the line it names is whole";
+            Failure::local(attempted(), error, fix).with_code(exit::INTEGRITY)
+        })
+    };
+    let mut report = whole()?;
+    // A server that is signing right now may be one checkpoint ahead of what was read, but not of what is read after that.
+    for _ in 0..READINGS {
+        let Ok(Inspection::Present(tail)) = Trail::inspect(&TrailSettings::new(directory.to_owned(), "")) else {
+            return Ok(report);
+        };
+        let CheckpointState::Truncated { number, key } = tail.checkpoint else { return Ok(report) };
+        let after = whole()?;
+        if after.lines == report.lines {
+            let message =
+                format!("the trail ends at checkpoint {number}, but checkpoint {key} was signed: lines are missing");
+            let fix = "compare with what a log collector received; every line that is left is whole";
+            return Err(Failure::local(attempted(), message, fix).with_code(exit::INTEGRITY));
+        }
+        report = after;
+    }
+    Ok(report)
+}
+
+/// How often a trail that grows is read again.
+const READINGS: usize = 3;
+
 fn verify(here: &Here<'_>, trail: Option<PathBuf>, key: Option<&str>) -> Result<(), Failure> {
     let data = here.global.data.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
     let directory = trail.unwrap_or_else(|| data.join("audit"));
     let wrong =
         || Failure::usage("--key is not 64 hexadecimal digits", "it was printed at the first start, as `audit key 0`");
     let key = key.map(|key| hexadecimal::<32>(key).ok_or_else(wrong)).transpose()?;
-    let report = strongroom_audit::verify(&directory, key).map_err(|error| {
-        let fix = "compare with what a log collector received; what is before the line it names is whole";
-        Failure::local(format!("verifying {}", directory.display()), error, fix).with_code(exit::INTEGRITY)
-    })?;
+    let report = verified(&directory, key)?;
     let without_key = key.is_none();
     let checkpoints = report.checkpoint.map_or(0, |last| last.number);
     let answer = json!({

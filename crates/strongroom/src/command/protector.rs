@@ -24,18 +24,14 @@ pub fn run(here: &Here<'_>, protector: Protector) -> Result<(), Failure> {
         Protector::Drop { protector, attended_start } => here.call(|client, output| async move {
             changed(output, "dropped", &client.call(&DropRequest { protector, attended_start }).await?)
         }),
-        Protector::Prove { protector, given } => {
-            let password_base64 = input::password_if_given(&given)?.map(wire);
-            here.call(|client, output| async move {
-                changed(output, "proven", &client.call(&ProveRequest { protector, password_base64 }).await?)
-            })
-        }
-        Protector::Replace { protector, given } => {
-            let password_base64 = input::password_if_given(&given)?.map(wire);
-            here.call(|client, output| async move {
-                changed(output, "made anew", &client.call(&ReplaceRequest { protector, password_base64 }).await?)
-            })
-        }
+        Protector::Prove { protector, given } => here.call(|client, output| async move {
+            let password_base64 = password_of(&client, &protector, &given).await?;
+            changed(output, "proven", &client.call(&ProveRequest { protector, password_base64 }).await?)
+        }),
+        Protector::Replace { protector, given } => here.call(|client, output| async move {
+            let password_base64 = password_of(&client, &protector, &given).await?;
+            changed(output, "made anew", &client.call(&ReplaceRequest { protector, password_base64 }).await?)
+        }),
     }
 }
 
@@ -48,6 +44,17 @@ fn add_request(kind: ProtectorKind, given: &Given) -> Result<AddRequest, Failure
         }
     })
 }
+
+/// The password, when the protector, named by kind or id, is one that takes one.
+async fn password_of(client: &Client, protector: &str, given: &Given) -> Result<Option<WireSecret>, Failure> {
+    let listed = client.call(&ListRequest {}).await?;
+    let is_named = |entry: &Entry| entry.id == protector || entry.kind == protector;
+    let takes_one = listed.protectors.iter().any(|entry| is_named(entry) && entry.kind == PASSWORD);
+    if takes_one { input::password(given).map(|password| Some(wire(password))) } else { Ok(None) }
+}
+
+/// The kind of protector that a person opens.
+const PASSWORD: &str = "password";
 
 /// A password on its way to the server.
 pub fn wire(password: Passphrase) -> WireSecret {

@@ -48,7 +48,7 @@ async fn listen(
 fn refused(error: OpenError) -> Failure {
     let code = match &error {
         OpenError::NoProtectorOpens { .. } => exit::LOCKED,
-        OpenError::SelfTest(_) => exit::INTEGRITY,
+        error if error.is_damage() => exit::INTEGRITY,
         _ => exit::FAILED,
     };
     Failure::local("opening the instance", chain(&error), error.fix()).with_code(code)

@@ -192,6 +192,11 @@ fn usage() {
 }
 
 #[test]
+fn trail() {
+    check("trail.txt");
+}
+
+#[test]
 fn wildcards_stand_for_anything_within_a_line() {
     assert!(fits("a[..]c", "abbc") && fits("[..]", "") && fits("a[..]", "a"));
     assert!(!fits("a[..]c", "ab") && !fits("ab", "abc") && !fits("a[..]a", "a"));

@@ -112,6 +112,10 @@ async fn what_is_given_up_is_gone_and_the_next_start_is_clean() {
         assert_eq!(trail::count_of(&filled.site, "quarantine.release", &record), 1);
     }
     assert_eq!(findings(&keeper).await, Findings::new());
+    // With a head its versions go: nobody could reach them any more.
+    let left = rows.of(RecordKind::SecretVersion);
+    assert!(filled.versions[3].iter().all(|gone| left.iter().all(|row| row.0 != gone.0)));
+    assert!(filled.versions[2].iter().all(|kept| left.iter().any(|row| row.0 == kept.0)));
     // The head still lists the version that was given up; pruning it later must not stop new values.
     assert_eq!(value(&keeper, &secret(0)).await, content(0, 5));
     let lost = keeper.execute(admin(), Get { selector: name(&secret(0)), version: Some(1) }).await;
