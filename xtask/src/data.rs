@@ -20,9 +20,25 @@ pub const PACKAGES: &[Package] = &[
         used_to: "run the second implementation of the formats",
         probe: ("python3", &["-c", "import cryptography"]),
     },
+    Package {
+        name: "python3-venv",
+        used_to: "install the Python programs that test the served API",
+        probe: ("python3", &["-c", "import venv, ensurepip"]),
+    },
     Package { name: "strace", used_to: "inject failing system calls", probe: ("strace", &["-V"]) },
     Package { name: "systemd", used_to: "verify the service unit", probe: ("systemd-analyze", &["--version"]) },
 ];
+
+/// A program from the public index of Python packages.
+pub struct PythonTool {
+    /// Its directory below that of all builds.
+    pub name: &'static str,
+    /// The list of what it consists of: exact versions with their digests.
+    pub requirements: &'static str,
+}
+
+pub const PYTHON_TOOLS: &[PythonTool] =
+    &[PythonTool { name: "schemathesis", requirements: "crates/strongroom/tests/schemathesis/requirements.txt" }];
 
 /// A checked-in file that the development binary prints.
 pub struct Generated {
@@ -75,10 +91,22 @@ pub const TORTURES: &[Torture] = &[
         words: &["test", "--package=strongroom", "--test=it", "--", "crash", "--nocapture"],
     },
     Torture {
+        name: "heal",
+        rounds: 1,
+        does: "the server killed at every write of a start, with each pair of protectors intact, broken, tampered with or absent",
+        words: &["test", "--package=strongroom", "--test=it", "--", "heal::matrix", "--nocapture"],
+    },
+    Torture {
         name: "flips",
         rounds: 1,
         does: "every byte of a record of every kind flipped, the server started on each",
         words: &["test", "--package=strongroom-keeper", "--test=it", "--", "tamper", "--nocapture"],
+    },
+    Torture {
+        name: "schemathesis",
+        rounds: 10_000,
+        does: "as many requests to each operation, made by schemathesis from the description of the API",
+        words: &["test", "--package=strongroom", "--test=it", "--", "schemathesis", "--nocapture"],
     },
 ];
 
@@ -196,10 +224,10 @@ pub const EXPOSURES: &[(&str, usize)] = &[
     ("crypto", 4),
     ("engine", 9),
     ("envelope", 17),
-    ("keeper", 20),
+    ("keeper", 21),
     ("protector", 5),
     ("server", 8),
-    ("strongroom", 15),
+    ("strongroom", 13),
 ];
 
 pub const FILE_LINES: usize = 600;

@@ -7,6 +7,7 @@ mod command;
 mod data;
 mod generated;
 mod packages;
+mod python;
 mod service;
 mod tests_run;
 mod tidy;

@@ -29,6 +29,10 @@ pub fn run(name: &str, rounds: Option<&str>) -> Result<(), Failure> {
     cargo.args(&words).env(VARIABLE, &rounds);
     let (status, lines) = command::run_and_keep(&mut cargo)?;
     command::judge(&cargo, status)?;
+    if let Some(line) = lines.iter().find(|line| line.starts_with("not run: ")) {
+        let title = format!("torture `{name}` did not do its work:");
+        return Err(Failure::Findings { title, lines: vec![line.clone()] });
+    }
     if torture.words.first() == Some(&"test") && !lines.iter().any(|line| some_passed(line)) {
         let title = format!("torture `{name}` ran no test: `{}`", command::line(&cargo));
         return Err(Failure::Findings { title, lines: Vec::new() });

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::form;
 use crate::operation::Example;
 
 /// Which lines of the trail; what is left out does not matter.
@@ -21,10 +22,11 @@ pub struct SearchRequest {
     pub target: Option<String>,
     /// The id of one request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "uuid"))]
     pub request_id: Option<String>,
     /// Only lines from this time on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("format" = "date-time"))]
+    #[schemars(extend("format" = "date-time", "pattern" = form::TIME))]
     pub since: Option<String>,
     /// At most so many lines, the newest; 100 when left out, at most 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]

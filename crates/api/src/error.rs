@@ -219,6 +219,7 @@ pub struct ErrorDetail {
     /// How to mend it.
     pub fix: String,
     /// Names this request in the audit trail and in the server's log.
+    #[schemars(extend("format" = "uuid"))]
     pub request_id: String,
 }
 

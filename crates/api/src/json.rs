@@ -25,7 +25,17 @@ pub fn read<T: DeserializeOwned>(body: &mut SecretBytes) -> Result<T, Malformed>
         return serde_json::from_slice(b"{}").map_err(malformed);
     }
     unescape_slashes(body);
-    serde_json::from_slice(body.expose()).map_err(malformed)
+    let text = body.expose();
+    let begin = text.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
+    // Serde alone would also take the fields one after the other, without their names.
+    if text.get(begin) == Some(&b'[') {
+        let what = "wrong type or value, expected an object".to_owned();
+        let before = text.get(..begin).unwrap_or_default();
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+        return Err(Malformed { what, line, column });
+    }
+    serde_json::from_slice(text).map_err(malformed)
 }
 
 /// Writes a request or reply.
@@ -153,8 +163,21 @@ mod tests {
         );
         assert_eq!(
             refusal::<IssueRequest>("{\"role\":\"CANARY\"}"),
-            "unknown word, expected one of `admin`, `data`, `read`, at line 1, column 16"
+            "unknown word, expected one of `admin`, `data`, `read`, at line 1, column 17"
         );
+    }
+
+    #[test]
+    fn only_an_object_is_a_request_and_only_text_is_a_word() {
+        for text in [r#"["a","/w=="]"#, r#"["a","/w==",null,null]"#, "[]"] {
+            assert_eq!(refusal::<PutRequest>(text), "wrong type or value, expected an object, at line 1, column 1");
+        }
+        let refused = refusal::<crate::status::StatusRequest>("\n\t []");
+        assert_eq!(refused, "wrong type or value, expected an object, at line 2, column 3");
+        let refused = refusal::<IssueRequest>(r#"{"role":{"admin":null},"expires_in_seconds":60}"#);
+        assert_eq!(refused, "wrong type or value, expected a string, at line 1, column 8");
+        let taken: IssueRequest = read(&mut body(r#"{"role":"admin","expires_in_seconds":60}"#)).unwrap();
+        assert_eq!(taken.role, crate::token::Role::Admin);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod doctor;
 pub mod error;
+mod form;
 pub mod health;
 pub mod json;
 pub mod lock;

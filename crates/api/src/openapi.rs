@@ -63,8 +63,10 @@ pub fn text() -> String {
 
 const INTRODUCTION: &str = "Every operation is a POST with a JSON object; its path is its word with `/` for `.`, so \
     `secret.get` is `POST /api/v1/secret/get`. Names stand in bodies, never in paths. Bytes are base64 in fields that end \
-    in `_base64`, times are RFC 3339 in UTC. A request with an unknown field is refused; a client shall take replies with \
-    unknown fields. A change that is repeated with the same `Idempotency-Key` within 24 hours is done once.";
+    in `_base64`, times are RFC 3339 in UTC, to the millisecond. An empty body stands for `{}`. A request with an unknown \
+    field is refused; a client shall take replies with unknown fields. A change that is repeated with the same \
+    `Idempotency-Key` within 24 hours is done once. What is not HTTP, or has a head that is too large, is refused by HTTP \
+    alone, with 400 or 431 and no body.";
 
 fn settings() -> SchemaSettings {
     SchemaSettings::draft2020_12().with(|settings| {
@@ -97,7 +99,7 @@ fn describe(operation: &Operation, requests: &mut SchemaGenerator, replies: &mut
         "x-strongroom-changes": operation.changes,
         "x-strongroom-while-locked": operation.while_locked,
         "requestBody": {
-            "required": true,
+            "required": needs_a_body(operation, requests),
             "content": { "application/json": {
                 "schema": (operation.request_schema)(requests),
                 "example": (operation.request_example)(),
@@ -109,6 +111,14 @@ fn describe(operation: &Operation, requests: &mut SchemaGenerator, replies: &mut
         described["parameters"] = json!([{ "$ref": "#/components/parameters/IdempotencyKey" }]);
     }
     described
+}
+
+/// An empty body stands for `{}`, so only an operation with a required field needs one.
+fn needs_a_body(operation: &Operation, requests: &mut SchemaGenerator) -> bool {
+    let request = (operation.request_schema)(requests);
+    let definition = request.as_value()["$ref"].as_str().and_then(|target| target.rsplit('/').next());
+    let definition = definition.and_then(|name| requests.definitions().get(name));
+    definition.is_some_and(|definition| definition.get("required").is_some())
 }
 
 fn tag(operation: &Operation) -> &'static str {
@@ -179,14 +189,16 @@ fn add_monitoring(paths: &mut Map<String, Value>, replies: &mut SchemaGenerator)
             "operationId": id, "tags": ["health"], "summary": summary, "security": [{}], "responses": responses,
         } })
     };
-    let live = json!({ "200": answer("It answers.") });
+    let other = json!({ "$ref": "#/components/responses/Error405" });
+    let live = json!({ "200": answer("It answers."), "405": other });
     paths.insert(LIVE_PATH.to_owned(), get("health.live", "Whether the process answers at all.", live));
-    let ready = json!({ "200": answer("It can be used."), "503": answer("It cannot; the reasons say why.") });
+    let ready =
+        json!({ "200": answer("It can be used."), "503": answer("It cannot; the reasons say why."), "405": other });
     paths.insert(READY_PATH.to_owned(), get("health.ready", "Whether the service can be used.", ready));
     let metrics = json!({ "200": {
         "description": "Prometheus text; no names.",
         "content": { "text/plain": { "schema": { "type": "string" } } },
-    } });
+    }, "405": other });
     paths.insert(METRICS_PATH.to_owned(), get("metrics", "Counters and gauges for a monitor.", metrics));
 }
 

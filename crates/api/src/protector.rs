@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::Example;
-use crate::wire::WireSecret;
+use crate::wire::{WireSecret, word};
 
 /// Lists the protectors of the root key.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -72,6 +72,7 @@ pub enum Kind {
 #[serde(deny_unknown_fields)]
 pub struct AddRequest {
     /// Of which kind.
+    #[serde(deserialize_with = "word")]
     pub kind: Kind,
     /// The password, byte for byte; for `password` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::Example;
+use crate::wire::word;
 
 /// Lists what is kept aside.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +44,7 @@ pub struct ReleaseRequest {
     /// Kind and id of the record, as the list shows it.
     pub record: String,
     /// What to do with it.
+    #[serde(deserialize_with = "word")]
     pub how: How,
 }
 

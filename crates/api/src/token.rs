@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use strongroom_secret::AccessToken;
 
 use crate::error::Code;
+use crate::form;
 use crate::operation::Example;
-use crate::wire::WireToken;
+use crate::wire::{WireToken, word};
 
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,12 +27,14 @@ pub enum Role {
 #[serde(deny_unknown_fields)]
 pub struct IssueRequest {
     /// What it may do.
+    #[serde(deserialize_with = "word")]
     pub role: Role,
     /// For how long it is valid: one minute to 366 days.
     #[schemars(range(min = 60, max = 31_622_400))]
     pub expires_in_seconds: u64,
     /// What it is for, at most 256 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), extend("pattern" = form::LINE))]
     pub description: Option<String>,
 }
 
@@ -57,6 +60,7 @@ pub struct IssueReply {
 pub struct ListRequest {
     /// Only tokens after this one: `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "uuid"))]
     pub after: Option<String>,
     /// At most so many; 100 when left out, at most 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,6 +123,7 @@ pub struct ListEntry {
 #[serde(deny_unknown_fields)]
 pub struct RevokeRequest {
     /// Its id.
+    #[schemars(extend("format" = "uuid"))]
     pub id: String,
 }
 

@@ -7,9 +7,21 @@ use base64::Engine;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 use strongroom_secret::{AccessToken, Passphrase, SecretBytes};
+
+use crate::form;
+
+/// One word of a list. Serde alone would also take the word as the only key of an object.
+pub(crate) fn word<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let word = Cow::<'_, str>::deserialize(deserializer)?;
+    T::deserialize(word.into_deserializer())
+}
 
 /// Secret bytes on the wire: standard base64 with padding (RFC 4648, section 4).
 ///
@@ -81,7 +93,7 @@ impl JsonSchema for WireSecret {
         true
     }
     fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "contentEncoding": "base64" })
+        json_schema!({ "type": "string", "contentEncoding": "base64", "pattern": form::BASE64 })
     }
 }
 

@@ -101,6 +101,8 @@ fn heal_all(
         if kind == Kind::Machine && !settings.machine_protector {
             continue;
         }
+        // Said before it is done: who ends the server in between must not end the alert.
+        unlocked.journal.event(Severity::Warning, "protector_healing", &format!("{} ({reason})", kind.name()));
         match heal(unlocked, judged, &*protector, proofs, operation) {
             Ok(told) => {
                 raise(unlocked, code, &format!("{} ({reason})", kind.name()));

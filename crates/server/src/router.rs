@@ -32,9 +32,9 @@ pub(crate) fn router(shell: &Arc<Shell>) -> Router {
 
     let unknown = Arc::clone(shell);
     router
-        .route(LIVE_PATH, health::live())
-        .route(READY_PATH, health::ready(shell))
-        .route(METRICS_PATH, health::prometheus(shell))
+        .route(LIVE_PATH, monitor_router(shell, health::live()))
+        .route(READY_PATH, monitor_router(shell, health::ready(shell)))
+        .route(METRICS_PATH, monitor_router(shell, health::prometheus(shell)))
         .fallback(move |request: HttpRequest| {
             let shell = Arc::clone(&unknown);
             let refused = Refused::new(Code::UnknownOperation, "there is no operation at this path");
@@ -43,17 +43,33 @@ pub(crate) fn router(shell: &Arc<Shell>) -> Router {
 }
 
 fn method_router<R: Route>(shell: &Arc<Shell>, row: usize) -> MethodRouter {
-    let (asked, refused) = (Arc::clone(shell), Arc::clone(shell));
-    post(move |request: HttpRequest| {
+    let asked = Arc::clone(shell);
+    let route = post(move |request: HttpRequest| {
         let shell = Arc::clone(&asked);
         async move { operation::<R>(&shell, row, request).await }
-    })
-    .fallback(move |request: HttpRequest| {
-        let shell = Arc::clone(&refused);
+    });
+    only(route, shell, row, "POST", "operations are asked for with POST")
+}
+
+fn monitor_router(shell: &Arc<Shell>, route: MethodRouter) -> MethodRouter {
+    only(route, shell, OPERATIONS.len(), "GET, HEAD", "monitors ask with GET")
+}
+
+/// Refuses all methods but those of the route.
+fn only(
+    route: MethodRouter,
+    shell: &Arc<Shell>,
+    row: usize,
+    allow: &'static str,
+    message: &'static str,
+) -> MethodRouter {
+    let shell = Arc::clone(shell);
+    route.fallback(move |request: HttpRequest| {
+        let shell = Arc::clone(&shell);
         async move {
-            let refused = Refused::new(Code::MethodNotAllowed, "operations are asked for with POST");
+            let refused = Refused::new(Code::MethodNotAllowed, message);
             let mut response = no_operation(&shell, row, request, refused).await;
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
             response
         }
     })

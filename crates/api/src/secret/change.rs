@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EXAMPLE_ID;
+use crate::form;
 use crate::operation::Example;
 use crate::wire::WireSecret;
 
@@ -13,11 +14,13 @@ use crate::wire::WireSecret;
 #[serde(deny_unknown_fields)]
 pub struct PutRequest {
     /// Its name; or the id of one that exists.
+    #[schemars(extend("pattern" = form::NAME))]
     pub name: String,
     /// The value, at most 1 MiB.
     pub value_base64: WireSecret,
     /// Do it only if this is the current version; 0: only if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = u32::MAX))]
     pub expected_version: Option<u32>,
     /// How many versions are kept from now on, 1 to 50; as before when left out, at first the server's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,8 +50,10 @@ pub struct PutReply {
 #[serde(deny_unknown_fields)]
 pub struct RenameRequest {
     /// Its name or id.
+    #[schemars(extend("pattern" = form::NAME))]
     pub name: String,
     /// Its name from now on.
+    #[schemars(extend("pattern" = form::NAME))]
     pub new_name: String,
 }
 
@@ -68,9 +73,11 @@ pub struct RenameReply {
 #[serde(deny_unknown_fields)]
 pub struct DeleteRequest {
     /// Its name or id.
+    #[schemars(extend("pattern" = form::NAME))]
     pub name: String,
     /// Do it only if this is the current version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = u32::MAX))]
     pub expected_version: Option<u32>,
 }
 
@@ -93,6 +100,7 @@ pub struct DeleteReply {
 #[serde(deny_unknown_fields)]
 pub struct UndeleteRequest {
     /// Its name or id.
+    #[schemars(extend("pattern" = form::NAME))]
     pub name: String,
 }
 
@@ -114,10 +122,11 @@ pub struct UndeleteReply {
 #[serde(deny_unknown_fields)]
 pub struct DestroyRequest {
     /// Its name or id.
+    #[schemars(extend("pattern" = form::NAME))]
     pub name: String,
     /// Only this version, which may not be the current one; the whole secret when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = u32::MAX))]
     pub version: Option<u32>,
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EXAMPLE_ID;
 use crate::error::Code;
+use crate::form;
 use crate::operation::Example;
 use crate::wire::WireSecret;
 
@@ -14,10 +15,11 @@ use crate::wire::WireSecret;
 #[serde(deny_unknown_fields)]
 pub struct GetRequest {
     /// Its name or id.
+    #[schemars(extend("pattern" = form::NAME))]
     pub name: String,
     /// Which version; the current one when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = u32::MAX))]
     pub version: Option<u32>,
 }
 
@@ -41,6 +43,7 @@ pub struct GetReply {
 #[serde(deny_unknown_fields)]
 pub struct ShowRequest {
     /// Its name or id.
+    #[schemars(extend("pattern" = form::NAME))]
     pub name: String,
 }
 
@@ -94,9 +97,11 @@ pub struct VersionEntry {
 pub struct ListRequest {
     /// What their names begin with; all when left out.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(extend("pattern" = form::PREFIX))]
     pub prefix: String,
     /// Only names greater than this one: `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = form::NAME))]
     pub after: Option<String>,
     /// At most so many; 100 when left out, at most 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]

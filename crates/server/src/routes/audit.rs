@@ -5,7 +5,7 @@ use strongroom_engine::rule::Refusal;
 use strongroom_keeper::AuditQuery;
 use strongroom_keeper::facade::Caller;
 
-use super::{Route, page_limit, parse_time};
+use super::{Route, page_limit, parse_id, parse_time};
 use crate::refused::Failed;
 use crate::shell::Shell;
 
@@ -17,6 +17,9 @@ impl Route for wire::SearchRequest {
         let limit = page_limit(self.limit);
         if !(1..=LINES).contains(&limit) {
             return Err(Refusal::Invalid { field: "limit", reason: format!("choose 1 to {LINES}") }.into());
+        }
+        if let Some(id) = &self.request_id {
+            parse_id("request_id", id)?;
         }
         let query = AuditQuery {
             operation: self.operation,

@@ -10,7 +10,7 @@ use crate::raw::{Reply, exchange, post, request, socket, tls};
 use crate::site::Site;
 
 /// A reply that helps: one of our errors, complete, with a status that is its own.
-fn check_useful(reply: &Reply, context: &str) {
+pub fn check_useful(reply: &Reply, context: &str) {
     assert!((400..500).contains(&reply.status), "{context}: {} {}", reply.status, reply.body.escape_ascii());
     let error = &reply.json()["error"];
     let code = Code::from_word(error["code"].as_str().unwrap()).unwrap();
@@ -23,7 +23,7 @@ fn check_useful(reply: &Reply, context: &str) {
     assert_eq!(reply.headers["cache-control"], "no-store");
 }
 
-async fn still_alive(site: Site) {
+pub async fn still_alive(site: Site) {
     let client = site.local().await;
     client.secret_put("alive", SecretBytes::from_slice(b"x")).await.unwrap();
     assert_eq!(client.secret_get("alive").await.unwrap().value.expose(), b"x");

@@ -3,6 +3,7 @@
 
 mod administration;
 mod canary;
+mod garbage;
 mod hostile;
 mod limits;
 mod lock;

@@ -28,7 +28,7 @@ fn cycles() -> u32 {
 #[test]
 fn what_was_answered_survives_kill_nine() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let mut deployment = Deployment::new();
+    let mut deployment = Deployment::small();
     let mut acknowledged: Vec<Acknowledged> = (0..WRITERS).map(|_| Acknowledged::default()).collect();
     deployment.start();
     for cycle in 0..cycles() {

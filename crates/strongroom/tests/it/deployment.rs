@@ -9,6 +9,8 @@ use strongroom_client::{Client, Target};
 
 pub struct Deployment {
     pub folder: tempfile::TempDir,
+    /// The server's program.
+    pub program: PathBuf,
     server: Option<Child>,
 }
 
@@ -16,7 +18,19 @@ impl Deployment {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("machine-id"), "0123456789abcdef0123456789abcdef\n").unwrap();
-        Self { folder, server: None }
+        Self { folder, program: env!("CARGO_BIN_EXE_strongroom").into(), server: None }
+    }
+
+    /// With a copy of the program without what only a debugger reads: each start digests its program, and some tests start it
+    /// hundreds of times. Where nothing can make such a copy the program is the usual one.
+    pub fn small() -> Self {
+        let mut deployment = Self::new();
+        let copy = deployment.path("strongroom");
+        let stripped = Command::new("strip").arg("-o").arg(&copy).arg(&deployment.program).status();
+        if stripped.is_ok_and(|status| status.success()) {
+            deployment.program = copy;
+        }
+        deployment
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -40,18 +54,30 @@ impl Deployment {
         command
     }
 
+    /// `serve`, not started yet; with a program and its arguments in front, that program starts it.
+    pub fn serve(&self, by: &[String]) -> Command {
+        let mut command = match by {
+            [] => self.command(&self.program),
+            [program, arguments @ ..] => {
+                let mut command = self.command(program);
+                command.args(arguments).arg(&self.program);
+                command
+            }
+        };
+        command.args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(self.path("data"));
+        command
+    }
+
     /// Starts the server; what it says when it is ready, or how it ended.
     pub fn try_start(&mut self) -> Result<Value, String> {
+        let serve = self.serve(&[]);
+        self.try_start_by(serve)
+    }
+
+    /// The same with a command that [`Self::serve`] began.
+    pub fn try_start_by(&mut self, mut serve: Command) -> Result<Value, String> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("server.log")).unwrap();
-        let mut server = self
-            .command(env!("CARGO_BIN_EXE_strongroom"))
-            .args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"])
-            .arg(self.path("data"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut server = serve.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
         if line.is_empty() {

@@ -1,7 +1,9 @@
 //! The program as a person and a service manager use it: typed commands, killed servers, what lies on the disk.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod crash;
 mod deployment;
 mod disk;
+mod heal;
+mod schemathesis;
 mod transcript;
