@@ -38,6 +38,9 @@ pub struct Status {
     /// Names this life of the store; restoring starts a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incarnation: Option<String>,
+    /// Names its root key without revealing it: 32 hexadecimal digits, for `root_id` in the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_id: Option<String>,
     /// When it was unlocked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
@@ -84,6 +87,7 @@ impl Example for Status {
             copies: 1,
             store_id: "01980c3e-1f00-7aaa-8000-0123456789ab".to_owned(),
             incarnation: Some("01980c3e-1f01-7bbb-8000-0123456789ab".to_owned()),
+            root_id: Some("5f0c6d1e2b3a49587766554433221100".to_owned()),
             unlocked_at: Some("2026-07-15T08:30:00.000Z".to_owned()),
             address: Some("127.0.0.1:8700".to_owned()),
             spki_pin: Some("sha256:5f0c1d2e3b4a59687786950a1b2c3d4e5f60718293a4b5c6d7e8f90112233445".to_owned()),

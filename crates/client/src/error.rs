@@ -37,7 +37,7 @@ pub enum ClientError {
     #[error("the token holds characters no token has")]
     Token,
     /// The server is not the expected one. Nothing was sent.
-    #[error("the server at `{target}` is not the expected one: {source}; nothing was sent")]
+    #[error("the server at `{target}` is not the expected one: {}; nothing was sent", distrust(source))]
     Distrusted {
         /// Where.
         target: String,
@@ -234,3 +234,13 @@ impl ClientError {
 
 /// What [`ClientError::Unreachable`] says of a socket.
 pub(crate) const REACH_SOCKET: &str = "reach the server's socket";
+
+/// The pin's refusal has no words of its own in rustls.
+fn distrust(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::ApplicationVerificationFailure) => {
+            "its certificate's public key has another pin".to_owned()
+        }
+        other => other.to_string(),
+    }
+}

@@ -170,6 +170,8 @@ impl QuarantineBody {
 pub struct Noted {
     /// The name the record takes among those of its kind.
     pub name: Option<Name>,
+    /// The record of a secret's current version, which is mostly wanted with it.
+    pub newest: Option<Id>,
     /// When a secret was deleted: it is due for [`crate::secret::Purge`] some time later.
     pub deleted_at: Option<Timestamp>,
 }
@@ -182,11 +184,12 @@ pub fn note(kind: RecordKind, bytes: &[u8]) -> Result<Noted, BodyError> {
     match kind {
         RecordKind::Secret => {
             let head: SecretBody = body::decode_strict(bytes)?;
-            Ok(Noted { name: Some(head.name), deleted_at: head.deleted_at })
+            let newest = head.entry(None).map(|entry| entry.record);
+            Ok(Noted { name: Some(head.name), newest, deleted_at: head.deleted_at })
         }
         RecordKind::Key => {
             let key: KeyBody = body::decode_strict(bytes)?;
-            Ok(Noted { name: Some(key.name), deleted_at: None })
+            Ok(Noted { name: Some(key.name), ..Noted::default() })
         }
         _ => Ok(Noted::default()),
     }

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 
+use smol_str::SmolStr;
 use strongroom_envelope::Id;
 
 use crate::rule::Refusal;
@@ -14,7 +15,8 @@ pub const SEGMENTS: usize = 16;
 
 /// A canonical name: segments `[A-Za-z0-9][A-Za-z0-9._@-]*` joined by `/`, not a UUID.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(Box<str>);
+pub struct Name(SmolStr);
+
 impl Name {
     /// The name, or what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
@@ -45,7 +47,7 @@ impl fmt::Display for Name {
 
 impl fmt::Debug for Name {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:?}", &*self.0)
+        write!(formatter, "{:?}", self.as_str())
     }
 }
 

@@ -286,7 +286,7 @@ pub fn resume(settings: &Settings, verified: Verified<'_>) -> Result<Running, Bo
         tokens.insert(id, token);
     }
     history.index.set_names(RecordKind::Secret, inventory.secrets);
-    let key_names = inventory.keys.iter().map(|(id, key)| (key.name.clone(), *id)).collect();
+    let key_names = inventory.keys.iter().map(|(id, key)| (key.name.clone(), *id, None)).collect();
     history.index.set_names(RecordKind::Key, key_names);
     let snapshots = Snapshotter::new(history.snapshot_epoch, history.oldest_log, history.log_bytes);
     let position = history.position.clone();

@@ -320,8 +320,8 @@ pub struct Inventory {
     pub findings: Vec<(RecordKey, Finding)>,
     /// Keys in the store that are no record keys of ours.
     pub strangers: u64,
-    /// Names of secrets.
-    pub secrets: Vec<(Name, Id)>,
+    /// Names of secrets, their ids, and their current versions.
+    pub secrets: Vec<(Name, Id, Option<Id>)>,
     /// Deleted secrets and when they were deleted.
     pub deleted: Vec<(Id, Timestamp)>,
     /// Application keys.
@@ -405,7 +405,7 @@ impl Inventory {
         match key.kind {
             RecordKind::Secret => {
                 let noted = strongroom_engine::catalogue::note(key.kind, body.expose()).map_err(unreadable)?;
-                self.secrets.push((noted.name.ok_or(Finding::Unreadable)?, key.id));
+                self.secrets.push((noted.name.ok_or(Finding::Unreadable)?, key.id, noted.newest));
                 self.deleted.extend(noted.deleted_at.map(|at| (key.id, at)));
             }
             RecordKind::Key => {

@@ -351,13 +351,14 @@ impl Committer {
         {
             let mut index = self.unlocked.index.write();
             for admitted in admitted {
+                let version = new_version(&admitted.job.commit);
                 for (change, sealed) in admitted.job.commit.changes.iter().zip(&changes[admitted.changes.clone()]) {
                     if sealed.new.is_none() {
                         index.remove(sealed.key);
                     } else {
                         index.set(sealed.key, Expected::new(sealed.new, sealed.tag));
                     }
-                    index.change_name(sealed.key, change.name());
+                    index.change_name(sealed.key, change.name(), version);
                 }
             }
         }
@@ -449,6 +450,12 @@ fn refuse(jobs: Vec<Job>, outcome: Outcome) {
     for job in jobs {
         job.finish.call(outcome);
     }
+}
+
+/// The record of a version that a commit adds.
+fn new_version(commit: &Commit) -> Option<Id> {
+    let is_new = |change: &&Change| matches!(change, Change::Put { key, .. } if key.kind == RecordKind::SecretVersion);
+    commit.changes.iter().find(is_new).map(|change| change.key().id)
 }
 
 /// The name a change gives to its record.

@@ -163,6 +163,8 @@ pub struct Status {
     pub store_id: Id,
     /// The incarnation, when unlocked.
     pub incarnation: Option<Id>,
+    /// Names the root key, when unlocked; for the configuration to vouch for.
+    pub root_id: Option<[u8; 16]>,
     /// Records in the index.
     pub records: u64,
     /// Secrets by name.

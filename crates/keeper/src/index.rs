@@ -32,7 +32,15 @@ impl Expected {
 #[derive(Default)]
 pub struct Index {
     entries: HashMap<[u8; RecordKey::LENGTH], Expected>,
-    names: HashMap<RecordKind, BTreeMap<Name, Id>>,
+    names: HashMap<RecordKind, BTreeMap<Name, Named>>,
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy)]
+struct Named {
+    id: Id,
+    /// The record that is probably read next: a secret's current version. Never trusted; nil when nothing is known.
+    next: Id,
 }
 
 impl Index {
@@ -100,13 +108,27 @@ impl Index {
 
     /// The id that `name` stands for.
     pub fn id_of(&self, kind: RecordKind, name: &Name) -> Option<Id> {
-        self.names.get(&kind)?.get(name).copied()
+        self.names.get(&kind)?.get(name).map(|named| named.id)
+    }
+
+    /// The record that is probably read after the one that `name` stands for.
+    pub fn next_of(&self, kind: RecordKind, name: &Name) -> Option<Id> {
+        let named = self.names.get(&kind)?.get(name)?;
+        (named.next != Id::NIL).then_some(named.next)
+    }
+
+    /// Remembers which record was read after the one that `name` stands for.
+    pub fn note_next(&mut self, kind: RecordKind, name: &Name, next: Id) {
+        if let Some(named) = self.names.get_mut(&kind).and_then(|names| names.get_mut(name)) {
+            named.next = next;
+        }
     }
 
     /// Sets all names of a kind at once; from sorted input the tree is dense.
-    pub fn set_names(&mut self, kind: RecordKind, mut names: Vec<(Name, Id)>) {
+    pub fn set_names(&mut self, kind: RecordKind, mut names: Vec<(Name, Id, Option<Id>)>) {
         names.sort_unstable();
-        self.names.insert(kind, names.into_iter().collect());
+        let named = |(name, id, next): (_, _, Option<Id>)| (name, Named { id, next: next.unwrap_or(Id::NIL) });
+        self.names.insert(kind, names.into_iter().map(named).collect());
     }
 
     /// Number of names of a kind.
@@ -116,7 +138,7 @@ impl Index {
 
     /// All names of a kind with their ids, in order.
     pub fn names_of(&self, kind: RecordKind) -> impl Iterator<Item = (&Name, &Id)> {
-        self.names.get(&kind).into_iter().flatten()
+        self.names.get(&kind).into_iter().flatten().map(|(name, named)| (name, &named.id))
     }
 
     /// At most `limit` names that begin with `prefix` and are greater than `after`.
@@ -130,21 +152,22 @@ impl Index {
             .range::<str, _>((start, std::ops::Bound::Unbounded))
             .take_while(|(name, _)| name.as_str().starts_with(prefix))
             .take(limit)
-            .map(|(name, id)| (name.clone(), *id))
+            .map(|(name, named)| (name.clone(), named.id))
             .collect()
     }
 
-    /// Carries out what a change does to the names of its kind.
-    pub fn change_name(&mut self, key: RecordKey, change: &NameChange) {
+    /// Carries out what a change does to the names of its kind; `next` is what will probably be read after the record.
+    pub fn change_name(&mut self, key: RecordKey, change: &NameChange, next: Option<Id>) {
         let names = self.names.entry(key.kind).or_default();
+        let named = Named { id: key.id, next: next.unwrap_or(Id::NIL) };
         match change {
             NameChange::None => {}
             NameChange::Take(name) => {
-                names.insert(name.clone(), key.id);
+                names.insert(name.clone(), named);
             }
             NameChange::Move { from, to } => {
                 names.remove(from);
-                names.insert(to.clone(), key.id);
+                names.insert(to.clone(), named);
             }
             NameChange::Free(name) => {
                 names.remove(name);
@@ -160,7 +183,8 @@ mod tests {
 
     fn index(names: &[&str]) -> Index {
         let mut index = Index::default();
-        let names = names.iter().enumerate().map(|(number, name)| (Name::parse(name).unwrap(), Id([number as u8; 16])));
+        let names =
+            names.iter().enumerate().map(|(number, name)| (Name::parse(name).unwrap(), Id([number as u8; 16]), None));
         index.set_names(RecordKind::Secret, names.collect());
         index
     }

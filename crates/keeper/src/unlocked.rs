@@ -252,7 +252,7 @@ impl Unlocked {
                     return;
                 }
                 if let Some(name) = noted.name.filter(|name| index.id_of(key.kind, name).is_none()) {
-                    index.change_name(key, &NameChange::Take(name));
+                    index.change_name(key, &NameChange::Take(name), noted.newest);
                 }
                 drop(index);
                 if let Some(at) = noted.deleted_at {

@@ -7,9 +7,11 @@ use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
 use strongroom_crypto::{hash, labels, mac};
+use strongroom_engine::name::Name;
+use strongroom_engine::policy::Action;
 use strongroom_engine::rule::{Answers, Done, Facts, Need, Operation, Refusal, Reply, Stop, Trace};
 use strongroom_envelope::log::{AuditEntry, LogRecord, LoggedCommit};
-use strongroom_envelope::{Id, RecordKey};
+use strongroom_envelope::{Id, RecordKey, RecordKind};
 use strongroom_secret::SecretBytes;
 use tokio::sync::oneshot;
 
@@ -163,12 +165,18 @@ impl<O: Operation> Run<O> {
         let mut answers = Answers::default();
         let mut randomness = SystemRandomness;
         let mut stale = 0;
+        let mut next = (O::ACTION == Action::SecretGet).then(Next::default);
         for _ in 0..ROUNDS * ATTEMPTS as usize {
             let mut facts = Facts::new(now(), &self.caller.principal, &answers, &mut randomness);
             let outcome = self.operation.apply(&mut facts);
             let trace = facts.into_trace();
             match outcome {
-                Ok(done) if trace.permitted() => return Ok((done, trace)),
+                Ok(done) if trace.permitted() => {
+                    if let Some(next) = next {
+                        next.learn(&self.unlocked);
+                    }
+                    return Ok((done, trace));
+                }
                 Ok(_) => return Err((Failure::Internal { request_id: self.caller.request_id }, trace)),
                 Err(Stop::Refused(refusal)) => return Err((refusal.into(), trace)),
                 Err(Stop::Stale) if stale + 1 < ATTEMPTS => {
@@ -180,7 +188,7 @@ impl<O: Operation> Run<O> {
                     return Err((Refusal::Contention { target }.into(), trace));
                 }
                 Err(Stop::Need(needs)) => {
-                    if let Err(failure) = fulfil(&self.unlocked, &needs, &mut answers) {
+                    if let Err(failure) = fulfil(&self.unlocked, &needs, &mut answers, next.as_mut()) {
                         return Err((failure, trace));
                     }
                 }
@@ -316,13 +324,59 @@ pub fn entry(caller: &Caller, operation: &str, trace: &Trace, outcome: &str) -> 
     }
 }
 
-fn fulfil(unlocked: &Unlocked, needs: &[Need], answers: &mut Answers) -> Result<(), Failure> {
+/// Reading a value goes from a name to a head to a version. The version is fetched together with the head, on a guess: one
+/// read of the store instead of two. What is guessed is compared and judged like everything else; a wrong guess is not used.
+#[derive(Default)]
+struct Next {
+    /// The head, by the name that was asked for.
+    head: Option<(Name, RecordKey)>,
+    /// The version that was probably meant.
+    guess: Option<RecordKey>,
+    /// The version that was meant, when nothing or something else was guessed.
+    missed: Option<RecordKey>,
+}
+
+impl Next {
+    fn named(&mut self, unlocked: &Unlocked, name: &Name, id: Id) {
+        let version = unlocked.index.read().next_of(RecordKind::Secret, name);
+        self.guess = version.map(|id| RecordKey::new(RecordKind::SecretVersion, id));
+        self.head = Some((name.clone(), RecordKey::new(RecordKind::Secret, id)));
+    }
+
+    /// What is fetched together with `key`.
+    fn along(&mut self, key: RecordKey) -> Option<RecordKey> {
+        if key.kind == RecordKind::SecretVersion {
+            self.missed = Some(key);
+        }
+        let is_head = self.head.as_ref().is_some_and(|(_, head)| *head == key);
+        if is_head { self.guess } else { None }
+    }
+
+    fn learn(self, unlocked: &Unlocked) {
+        if let (Some((name, _)), Some(missed)) = (self.head, self.missed) {
+            unlocked.index.write().note_next(RecordKind::Secret, &name, missed.id);
+        }
+    }
+}
+
+fn fulfil(
+    unlocked: &Unlocked,
+    needs: &[Need],
+    answers: &mut Answers,
+    mut next: Option<&mut Next>,
+) -> Result<(), Failure> {
     let mut keys = Vec::new();
     for need in needs {
         match need {
-            Need::Record(key) => keys.push(*key),
+            Need::Record(key) => {
+                keys.push(*key);
+                keys.extend(next.as_mut().and_then(|next| next.along(*key)));
+            }
             Need::Name(kind, name) => {
                 let id = unlocked.index.read().id_of(*kind, name).or_else(|| unlocked.quarantine.named(*kind, name));
+                if let (Some(next), Some(id), RecordKind::Secret) = (next.as_mut(), id, kind) {
+                    next.named(unlocked, name, id);
+                }
                 answers.name(*kind, name.clone(), id);
             }
             Need::Page(request) => {

@@ -6,9 +6,11 @@ use axum::body::Body;
 use axum::extract::Request as HttpRequest;
 use axum::response::Response;
 use bytes::Bytes;
-use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::http::request::Parts;
+use hyper::{StatusCode, Version};
 use strongroom_api::{Code, ErrorBody, ErrorDetail, IDEMPOTENCY_KEY, REQUEST_ID, json};
 use strongroom_crypto::hash::sha256;
 use strongroom_engine::policy::Principal;
@@ -33,24 +35,34 @@ const IDEMPOTENCY_KEY_HEADER: HeaderName = HeaderName::from_static(IDEMPOTENCY_K
 
 /// Carries out one operation; `row` is its place in the table.
 pub(crate) async fn operation<R: Route>(shell: &Shell, row: usize, request: HttpRequest) -> Response {
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
     let peer = peer_of(&parts);
     let request_id = peer.next_request_id();
-    let result = carry_out::<R>(shell, &peer, request_id, &parts.headers, body).await;
+    let result = carry_out::<R>(shell, &peer, request_id, &parts.headers, &mut body).await;
     shell.metrics.count(row, result.as_ref().err().map(|refused| refused.code));
-    reply(result, request_id)
+    let is_over = result.is_err() && !body::discard(&parts.headers, &mut body).await;
+    finished(reply(result, request_id), &parts, is_over)
 }
 
 /// Answers a path or method that has no operation.
 pub(crate) async fn no_operation(shell: &Shell, row: usize, request: HttpRequest, refused: Refused) -> Response {
-    let (parts, _) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
     let peer = peer_of(&parts);
     let request_id = peer.next_request_id();
     let is_asked = parts.uri.path().starts_with("/api/") || parts.headers.contains_key(hyper::header::AUTHORIZATION);
     let refused =
         if is_asked { refuse_known(shell, &peer, request_id, &parts.headers, refused).await } else { refused };
     shell.metrics.count(row, Some(refused.code));
-    reply(Err(refused), request_id)
+    let is_over = !body::discard(&parts.headers, &mut body).await;
+    finished(reply(Err(refused), request_id), &parts, is_over)
+}
+
+/// Says that the connection ends with this reply, when it does (RFC 9112 §9.6); HTTP/2 says it in another way.
+fn finished(mut response: Response, parts: &Parts, is_over: bool) -> Response {
+    if is_over && parts.version < Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Every connection hands itself to its requests.
@@ -64,7 +76,7 @@ async fn carry_out<R: Route>(
     peer: &Peer,
     request_id: Id,
     headers: &HeaderMap,
-    body: Body,
+    body: &mut Body,
 ) -> Result<SecretBytes, Refused> {
     let _slot = shell.slots.try_acquire().map_err(|_| Refused::new(Code::Busy, "too many requests are worked on"))?;
     let operation = R::OPERATION.word;

@@ -174,7 +174,7 @@ pub enum Secret {
         /// What their names begin with
         #[arg(default_value = "")]
         prefix: String,
-        /// Deleted ones, which can be undeleted
+        /// Deleted ones too, which can be undeleted
         #[arg(long)]
         deleted: bool,
     },
@@ -307,9 +307,9 @@ pub enum Anchor {
         /// The configuration file that `serve` is given
         #[arg(long, value_name = "FILE", env = "STRONGROOM_CONFIG")]
         config: Option<PathBuf>,
-        /// A password protector's password, when no other opens.
-        #[command(flatten)]
-        given: Given,
+        /// A file with a password protector's password, when no other opens
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
         /// Where files outside the data directory lie.
         #[command(flatten)]
         places: Places,

@@ -17,7 +17,7 @@ pub fn target(global: &Global) -> Result<Target, Failure> {
     if let Some(data) = &global.data {
         return Ok(Target::Socket(data.clone()));
     }
-    let address = global.address.clone().or_else(|| env::var("STRONGROOM_ADDR").ok().filter(|text| !text.is_empty()));
+    let address = global.address.clone().or_else(|| set("STRONGROOM_ADDR"));
     match address {
         Some(address) => Ok(Target::Tcp { address, token: token()?, trust: trust()? }),
         None => Ok(Target::Socket(PathBuf::from(DEFAULT_DATA))),
@@ -39,14 +39,19 @@ fn token() -> Result<AccessToken, Failure> {
     }
 }
 
+/// A variable that says something; an empty one says nothing.
+fn set(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|text| !text.is_empty())
+}
+
 fn trust() -> Result<Option<Trust>, Failure> {
-    if let Ok(pin) = env::var("STRONGROOM_PIN") {
+    if let Some(pin) = set("STRONGROOM_PIN") {
         let pin = Pin::parse(&pin).map_err(|refusal| {
             Failure::usage(format!("STRONGROOM_PIN: {refusal}"), "copy it from `strongroom status` on the server")
         })?;
         return Ok(Some(Trust::Pin(pin)));
     }
-    let Ok(path) = env::var("STRONGROOM_CA") else { return Ok(None) };
+    let Some(path) = set("STRONGROOM_CA") else { return Ok(None) };
     let fix = "set STRONGROOM_CA to a PEM file with the authority's certificate";
     let pem = std::fs::read(&path).map_err(|error| Failure::local(format!("reading {path}"), error, fix))?;
     Ok(Some(Trust::Ca(pem)))

@@ -126,11 +126,17 @@ fn the_shell_is_told_what_to_keep_in_memory() {
     let selector = Selector::Name(name("a"));
     let id = shell.admin(&Put::new(selector.clone(), SecretBytes::from_slice(b"v"))).unwrap().id;
     let bytes = |shell: &Shell, kind, id| shell.records[&RecordKey::new(kind, id)].1.clone();
+    // Of two versions the second is current.
+    let first: Vec<_> = shell.records.keys().copied().collect();
+    shell.admin(&Put::new(selector.clone(), SecretBytes::from_slice(b"w"))).unwrap();
+    let is_second = |key: &&RecordKey| key.kind == RecordKind::SecretVersion && !first.contains(key);
+    let newest = shell.records.keys().find(is_second).map(|key| key.id);
+    assert!(newest.is_some());
     let noted = note(RecordKind::Secret, &bytes(&shell, RecordKind::Secret, id));
-    assert_eq!(noted, Ok(Noted { name: Some(name("a")), deleted_at: None }));
+    assert_eq!(noted, Ok(Noted { name: Some(name("a")), newest, deleted_at: None }));
     shell.admin(&Delete { selector, expected_version: None }).unwrap();
     let noted = note(RecordKind::Secret, &bytes(&shell, RecordKind::Secret, id));
-    assert_eq!(noted, Ok(Noted { name: Some(name("a")), deleted_at: Some(BEGIN) }));
+    assert_eq!(noted, Ok(Noted { name: Some(name("a")), newest, deleted_at: Some(BEGIN) }));
     let noted = note(RecordKind::Key, &bytes(&shell, RecordKind::Key, shell.active.0));
     assert_eq!(noted.map(|noted| noted.name), Ok(Some(name("secrets"))));
     assert_eq!(note(RecordKind::Token, b"anything"), Ok(Noted::default()));

@@ -4,7 +4,7 @@ use strongroom_api::doctor::Finding;
 use strongroom_api::status as wire;
 use strongroom_keeper::facade::{Alarm, Caller, Status};
 
-use super::Route;
+use super::{Route, hex};
 use crate::refused::Failed;
 use crate::shell::Shell;
 
@@ -28,6 +28,7 @@ pub(super) fn status(shell: &Shell, status: Status) -> wire::Status {
         copies: status.copies,
         store_id: status.store_id.to_string(),
         incarnation: status.incarnation.map(|id| id.to_string()),
+        root_id: status.root_id.map(|id| hex(&id)),
         unlocked_at: status.unlocked_at.map(|time| time.rfc3339()),
         address: shell.address.clone(),
         spki_pin: shell.spki_pin.clone(),

@@ -181,3 +181,33 @@ async fn sent<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(mut strea
     let _ = stream.read_to_end(&mut received).await;
     received
 }
+
+/// A refusal that leaves a body on the connection would take it, or the next request, along.
+#[tokio::test]
+async fn a_refused_request_leaves_the_connection_usable_or_says_that_it_ends() {
+    let site = Site::new().await;
+    let mut stream = socket(&site.folders.data()).await;
+    for (method, path) in
+        [("DELETE", "/api/v1/protector/replace"), ("POST", "/api/v1/nothing"), ("PUT", "/health/live")]
+    {
+        // The body comes only after the head has been answered for, if the server does not wait for it.
+        stream
+            .write_all(format!("{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n").as_bytes())
+            .await
+            .unwrap();
+        tokio::task::yield_now().await;
+        let refused = exchange(&mut stream, b"{\"a\":\"b\"}").await;
+        assert!(matches!(refused.status, 404 | 405), "{method} {path}");
+        assert!(!refused.headers.contains_key("connection"));
+    }
+    assert_eq!(exchange(&mut stream, &request("GET", "/health/live", &[], b"")).await.status, 200);
+
+    // One that announces more than is taken, or waits to be asked for it, is told that the connection ends.
+    for header in ["content-length: 1000000", "content-length: 9\r\nexpect: 100-continue"] {
+        let mut stream = socket(&site.folders.data()).await;
+        let head = format!("POST /api/v1/nothing HTTP/1.1\r\nhost: x\r\n{header}\r\n\r\n");
+        let refused = exchange(&mut stream, head.as_bytes()).await;
+        assert_eq!((refused.status, refused.headers["connection"].as_str()), (404, "close"), "{header}");
+    }
+    site.stop().await;
+}

@@ -3,7 +3,7 @@
 use serde_json::json;
 use strongroom_keeper::{AcceptError, Acceptance, anchor_accept};
 
-use crate::cli::Anchor;
+use crate::cli::{Anchor, Given};
 use crate::command::Here;
 use crate::failure::{Failure, exit};
 use crate::input;
@@ -11,7 +11,8 @@ use crate::settings::{self, File};
 
 /// Runs it.
 pub fn run(here: &Here<'_>, anchor: Anchor) -> Result<(), Failure> {
-    let Anchor::Accept { epoch, config, given, places } = anchor;
+    let Anchor::Accept { epoch, config, file: password, places } = anchor;
+    let given = Given { file: password };
     let file = config.as_deref().map(File::read).transpose()?.unwrap_or_default();
     let settings = settings::keeper(&settings::data(here.global, &file), &places, &file)?;
     // Without a file nothing is read: the other protectors mostly open, and this must not wait for standard input.

@@ -78,6 +78,7 @@ impl Asked {
         let output = self
             .deployment
             .command(tool())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("SCHEMATHESIS_HOOKS", files.join("hooks.py"))
             .arg("--config-file")
             .arg(files.join("schemathesis.toml"))
