@@ -203,6 +203,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_read_next_goes_with_the_name() {
+        let mut index = Index::default();
+        let (name, key) = (Name::parse("a").unwrap(), RecordKey::new(RecordKind::Secret, Id([1; 16])));
+        index.change_name(key, &NameChange::Take(name.clone()), Some(Id([2; 16])));
+        assert_eq!(index.next_of(RecordKind::Secret, &name), Some(Id([2; 16])));
+        index.note_next(RecordKind::Secret, &name, Id([3; 16]));
+        assert_eq!(index.next_of(RecordKind::Secret, &name), Some(Id([3; 16])));
+        index.change_name(key, &NameChange::Free(name.clone()), None);
+        index.note_next(RecordKind::Secret, &name, Id([4; 16]));
+        assert_eq!((index.next_of(RecordKind::Secret, &name), index.id_of(RecordKind::Secret, &name)), (None, None));
+        // Whoever takes the name later is not read with what belonged to another.
+        let other = RecordKey::new(RecordKind::Secret, Id([5; 16]));
+        index.change_name(other, &NameChange::Take(name.clone()), None);
+        assert_eq!(
+            (index.next_of(RecordKind::Secret, &name), index.id_of(RecordKind::Secret, &name)),
+            (None, Some(other.id))
+        );
+    }
+
+    #[test]
     fn an_entry_costs_no_padding() {
         assert_eq!(size_of::<([u8; RecordKey::LENGTH], Expected)>(), 41);
     }

@@ -6,7 +6,7 @@
 //! first_start, settle         what is made once; what follows every unlock
 //! committer, snapshot, witness  the one commit path: store, trail, anchor, reply
 //! unlocked, index, seals, quarantine, keys, tokens, retries  what is held in memory
-//! worker, reply               runs the rules of `engine`; how answers leave
+//! worker, needs, reply        runs the rules of `engine`, with the facts they ask for; how answers leave
 //! protectors, *_chores        the protectors of the root key; administration
 //! ```
 
@@ -23,6 +23,7 @@ mod index;
 pub mod journal;
 mod keeper;
 mod keys;
+mod needs;
 mod offline;
 mod open;
 mod program;

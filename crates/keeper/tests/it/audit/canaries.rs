@@ -68,8 +68,9 @@ async fn no_value_is_written_in_clear_and_no_name_into_the_store() {
     assert_hidden(&site, &token);
     // A damaged record is named by its id.
     let rows = Rows::open(&site);
-    let heads = rows.of(strongroom_envelope::RecordKind::Secret);
-    rows.put_all(&[flipped(&heads[0], 60, 1)]);
+    let id = get(&keeper, NAMES[0]).await.unwrap().id;
+    let head = strongroom_envelope::RecordKey::new(strongroom_envelope::RecordKind::Secret, id).to_bytes();
+    rows.put_all(&[flipped(&(head.to_vec(), rows.get(&head).unwrap()), 60, 1)]);
     assert!(get(&keeper, NAMES[0]).await.is_err());
     keeper.verify(admin()).await.unwrap();
     assert!(site.events.text().contains("secret/"));

@@ -1,0 +1,84 @@
+//! What a rule asks for: names from the index, records from the store, keys from memory.
+
+use strongroom_engine::name::Name;
+use strongroom_engine::rule::{Answers, Need};
+use strongroom_envelope::{Id, RecordKey, RecordKind};
+
+use crate::facade::Failure;
+use crate::unlocked::Unlocked;
+
+/// Reading a value goes from a name to a head to a version. The version is fetched together with the head, on a guess: one
+/// read of the store instead of two. What is guessed is compared and judged like everything else; a wrong guess is not used.
+#[derive(Default)]
+pub struct Next {
+    /// The head, by the name that was asked for.
+    head: Option<(Name, RecordKey)>,
+    /// The version that was probably meant.
+    guess: Option<RecordKey>,
+    /// The version that was meant, when nothing or something else was guessed.
+    missed: Option<RecordKey>,
+}
+
+impl Next {
+    fn named(&mut self, unlocked: &Unlocked, name: &Name, id: Id) {
+        let version = unlocked.index.read().next_of(RecordKind::Secret, name);
+        self.guess = version.map(|id| RecordKey::new(RecordKind::SecretVersion, id));
+        self.head = Some((name.clone(), RecordKey::new(RecordKind::Secret, id)));
+    }
+
+    /// What is fetched together with `key`.
+    fn along(&mut self, key: RecordKey) -> Option<RecordKey> {
+        if key.kind == RecordKind::SecretVersion {
+            self.missed = Some(key);
+        }
+        let is_head = self.head.as_ref().is_some_and(|(_, head)| *head == key);
+        if is_head { self.guess } else { None }
+    }
+
+    /// Remembers what was read, for the next time.
+    pub fn learn(self, unlocked: &Unlocked) {
+        if let (Some((name, _)), Some(missed)) = (self.head, self.missed) {
+            unlocked.index.write().note_next(RecordKind::Secret, &name, missed.id);
+        }
+    }
+}
+
+/// Fetches what a rule asks for.
+pub fn fulfil(
+    unlocked: &Unlocked,
+    needs: &[Need],
+    answers: &mut Answers,
+    mut next: Option<&mut Next>,
+) -> Result<(), Failure> {
+    let mut keys = Vec::new();
+    for need in needs {
+        match need {
+            Need::Record(key) => {
+                keys.push(*key);
+                keys.extend(next.as_mut().and_then(|next| next.along(*key)));
+            }
+            Need::Name(kind, name) => {
+                let id = unlocked.index.read().id_of(*kind, name).or_else(|| unlocked.quarantine.named(*kind, name));
+                if let (Some(next), Some(id), RecordKind::Secret) = (next.as_mut(), id, kind) {
+                    next.named(unlocked, name, id);
+                }
+                answers.name(*kind, name.clone(), id);
+            }
+            Need::Page(request) => {
+                let names =
+                    unlocked.index.read().page(request.kind, &request.prefix, request.after.as_deref(), request.limit);
+                answers.page(request.clone(), names);
+            }
+            Need::Ids(request) => {
+                let after = request.after;
+                let ids = unlocked.index.read().ids(request.kind, after, request.limit);
+                answers.ids(request.clone(), ids);
+            }
+            Need::Key(choice) => answers.key(choice.clone(), unlocked.keys.handle(choice)),
+        }
+    }
+    for (key, record) in keys.iter().zip(unlocked.fetch(&keys)?) {
+        answers.record(*key, record);
+    }
+    Ok(())
+}
