@@ -94,7 +94,8 @@ fn surroundings(text: String) -> String {
             text.replace(&format!("{key}={value}"), &format!("{key}={shown}"))
                 .replace(&format!("\"{key}\":\"{value}\""), &format!("\"{key}\":\"{shown}\""))
         })
-        .replace(&format!("uid:{uid} "), "uid:[UID] ")
+        // In a column, whose heading is as wide as nine characters.
+        .replace(&format!("{:<9} ", format!("uid:{uid}")), "uid:[UID] ")
 }
 
 /// Ports, processes, durations and line numbers differ from run to run.
