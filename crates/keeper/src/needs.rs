@@ -10,7 +10,7 @@ use crate::unlocked::Unlocked;
 /// Reading a value goes from a name to a head to a version. The version is fetched together with the head, on a guess: one
 /// read of the store instead of two. What is guessed is compared and judged like everything else; a wrong guess is not used.
 #[derive(Default)]
-pub struct Next {
+pub struct ReadAhead {
     /// The head, by the name that was asked for.
     head: Option<(Name, RecordKey)>,
     /// The version that was probably meant.
@@ -19,7 +19,7 @@ pub struct Next {
     missed: Option<RecordKey>,
 }
 
-impl Next {
+impl ReadAhead {
     fn named(&mut self, unlocked: &Unlocked, name: &Name, id: Id) {
         let version = unlocked.index.read().next_of(RecordKind::Secret, name);
         self.guess = version.map(|id| RecordKey::new(RecordKind::SecretVersion, id));
@@ -48,7 +48,7 @@ pub fn fulfil(
     unlocked: &Unlocked,
     needs: &[Need],
     answers: &mut Answers,
-    mut next: Option<&mut Next>,
+    mut next: Option<&mut ReadAhead>,
 ) -> Result<(), Failure> {
     let mut keys = Vec::new();
     for need in needs {

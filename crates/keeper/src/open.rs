@@ -7,6 +7,7 @@ use strongroom_audit::TrailError;
 use strongroom_envelope::Id;
 use strongroom_protector::{Kind, Surroundings};
 use strongroom_secret::harden;
+use strongroom_store::OpenError as FileError;
 use strongroom_store::{DataDirectory, DirectoryError, OpenOptions, SqliteStore, Store, StoreError};
 
 use crate::anchor::{AnchorError, AnchorFile, resolved};
@@ -67,7 +68,8 @@ impl OpenError {
     /// Whether something is not as this program left it; starting again does not help.
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::SelfTest(_) | Self::StoreFile(_) | Self::Store(StoreError::Damaged(_)) => true,
+            Self::SelfTest(_) | Self::Store(StoreError::Damaged(_)) => true,
+            Self::StoreFile(error) => is_altered(error),
             Self::Boot(BootError::Trail(error)) => is_damage(error),
             _ => false,
         }
@@ -82,6 +84,12 @@ impl OpenError {
             }
             Self::Directory(_) => {
                 "name a directory on a local volume that belongs to this account, or one that is not there yet"
+            }
+            Self::StoreFile(FileError::Full(_)) | Self::Store(StoreError::Full(_)) => {
+                "make room on the volume of the data directory"
+            }
+            Self::StoreFile(FileError::Held(_)) | Self::Store(StoreError::Held(_)) => {
+                "end the other program that has the store open"
             }
             Self::StoreFile(_) | Self::Store(_) => {
                 "check the disk and who writes to the data directory; restore a copy if need be"
@@ -102,6 +110,28 @@ impl OpenError {
             Self::NoProtectorOpens { .. } => "mend one of the protectors above; nothing was written",
             Self::Thread(_) => "give this process more memory or threads",
         }
+    }
+}
+
+/// Whether the store's file is another than the one that was left. A full or failing disk is not: it may be well again.
+fn is_altered(error: &FileError) -> bool {
+    match error {
+        FileError::ForeignEntry { .. }
+        | FileError::LeftOver { .. }
+        | FileError::ForeignFile { .. }
+        | FileError::Newer { .. }
+        | FileError::UnknownFormat { .. }
+        | FileError::ForeignSchema { .. }
+        | FileError::ForeignRow
+        | FileError::NotWal
+        | FileError::Damaged(_) => true,
+        FileError::Missing { .. }
+        | FileError::File { .. }
+        | FileError::Setting(_)
+        | FileError::Held(_)
+        | FileError::Full(_)
+        | FileError::Recover(_)
+        | FileError::Failed(_) => false,
     }
 }
 
@@ -383,4 +413,24 @@ fn key_zero(settings: &Settings) -> Option<[u8; 32]> {
 /// The password protectors among what is stored, for an unlock.
 pub(crate) fn attended(stored: &[Stored]) -> impl Iterator<Item = &Stored> {
     stored.iter().filter(|stored| stored.record.as_ref().is_ok_and(|record| record.kind == Kind::Password))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// What a service manager starts again, and what it must not.
+    #[test]
+    fn a_disk_that_fails_is_no_damage() {
+        let path = || PathBuf::from("store.db");
+        let failing = FileError::File { attempted: "opening", path: path(), source: io::ErrorKind::StorageFull.into() };
+        assert!(!OpenError::from(failing).is_damage());
+        assert!(OpenError::from(FileError::NotWal).is_damage());
+        assert!(OpenError::from(FileError::ForeignEntry { path: path() }).is_damage());
+        let trail = |error: TrailError| OpenError::from(BootError::from(error));
+        assert!(trail(TrailError::KeyLost { number: 1 }).is_damage());
+        assert!(!trail(TrailError::InUse).is_damage());
+    }
 }

@@ -78,9 +78,10 @@ impl Courier {
         }
         let many = replies.len() > 1;
         let delivery = Delivery { replies: replies.into_iter(), done };
-        if many && let Some(sender) = &*self.0.lock() {
-            // A runtime that is behind or gone gives its delivery back, and it is made here.
-            drop(sender.try_send(delivery));
+        // The lock is let go first: a runtime that is behind or gone gives its delivery back, and it is made here.
+        let runtime = if many { self.0.lock().clone() } else { None };
+        if let Some(runtime) = runtime {
+            drop(runtime.try_send(delivery));
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use crate::clock::now;
 use crate::committer::{Job, Order, Outcome};
 use crate::facade::{Caller, Failure};
-use crate::needs::{Next, fulfil};
+use crate::needs::{ReadAhead, fulfil};
 use crate::random::{self, SystemRandomness};
 use crate::reply::Finish;
 use crate::unlocked::Unlocked;
@@ -165,7 +165,7 @@ impl<O: Operation> Run<O> {
         let mut answers = Answers::default();
         let mut randomness = SystemRandomness;
         let mut stale = 0;
-        let mut next = (O::ACTION == Action::SecretGet).then(Next::default);
+        let mut next = (O::ACTION == Action::SecretGet).then(ReadAhead::default);
         for _ in 0..ROUNDS * ATTEMPTS as usize {
             let mut facts = Facts::new(now(), &self.caller.principal, &answers, &mut randomness);
             let outcome = self.operation.apply(&mut facts);
