@@ -72,6 +72,10 @@ pub fn anchor_accept(
     passphrase: Option<Passphrase>,
 ) -> Result<Acceptance, AcceptError> {
     let open = |error: OpenError| AcceptError::Open(error);
+    // A directory that is not there is not made for this.
+    if !settings.data.exists() {
+        return Err(open(strongroom_store::OpenError::Missing { path: settings.data.clone() }.into()));
+    }
     let directory = DataDirectory::open_or_create(&settings.data).map_err(|error| open(error.into()))?;
     let store = SqliteStore::open(directory.canonical(), OpenOptions { create: false, ..OpenOptions::default() })
         .map_err(|error| open(error.into()))?;

@@ -85,6 +85,7 @@ impl OpenError {
             Self::Directory(_) => {
                 "name a directory on a local volume that belongs to this account, or one that is not there yet"
             }
+            Self::StoreFile(FileError::Missing { .. }) => "name the data directory: `--data`",
             Self::StoreFile(FileError::Full(_)) | Self::Store(StoreError::Full(_)) => {
                 "make room on the volume of the data directory"
             }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use strongroom_api::audit::SearchRequest;
-use strongroom_audit::{CheckpointState, Inspection, Report, Trail, TrailSettings};
+use strongroom_audit::{CheckpointState, Inspection, Report, Trail, TrailSettings, VerifyError};
 
 use crate::cli::Audit;
 use crate::command::Here;
@@ -39,7 +39,11 @@ fn verified(directory: &Path, key: Option<[u8; 32]>) -> Result<Report, Failure> 
     let attempted = || format!("verifying {}", directory.display());
     let whole = || {
         strongroom_audit::verify(directory, key).map_err(|error| {
-            let fix = "compare with what a log collector received; what is before the line it names is whole";
+            // Who removed a trail must not look like who mistyped its name: the exit code is that of a broken one.
+            let fix = match &error {
+                VerifyError::Missing => "name its folder with `--trail`; if this is it, the trail was removed",
+                _ => "compare with what a log collector received; what is before the line it names is whole",
+            };
             Failure::local(attempted(), error, fix).with_code(exit::INTEGRITY)
         })
     };
