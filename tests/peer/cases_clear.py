@@ -23,6 +23,8 @@ def protectors():
         fields = {0: 1, 1: STORE_ID, 2: ident, 3: kind, 4: bound.get(kind, []), 5: TIME, 6: det("salt " + kind, 32), 8: wrapped}
         if kind == "password":
             fields[7] = [1, 262_144, 3, 4]
+        for field in f.PROTECTORS.get(kind, ()):
+            fields[field] = {9: "office", 10: det("blob " + kind, 77)}[field]
         fields.update(changed.pop("fields", {}))
         for gone in changed.pop("without", ()):
             del fields[gone]
@@ -33,7 +35,7 @@ def protectors():
         key = key or f.record_key(1, fields[2])
         body = f.cbor(fields) if body is None else body
         stored = f.encode_protector(ROOT_KEY, f.record_key(1, fields[2]), generation, body) if stored is None else stored
-        names = ("store_id", "protector_id", "kind", "bound_to", "created_at", "salt", "parameters", "wrapped")
+        names = ("store_id", "protector_id", "kind", "bound_to", "created_at", "salt", "parameters", "wrapped", "parameter", "blob")
         content = {name: fields[n] for n, name in enumerate(names, 1) if n in fields}
         case(
             "protector", name, expect, note, root_key=root, wrapping_key=det("wrapping " + kind, 32), record_key=key,
@@ -41,7 +43,7 @@ def protectors():
             thumbprint=hashlib.sha256(fields[8]).digest(),
         )  # fmt: skip
 
-    for kind in ("account", "machine", "password"):
+    for kind in f.PROTECTORS:
         add(kind, "ok", f"a protector of kind {kind}", kind)
     add("pbkdf2", "ok", "a password under PBKDF2", "password", fields={7: [2, 600_000, 0, 0]})
     add("floor", "ok", "the least that is accepted", "password", fields={6: det("s", 16), 7: [1, 65_536, 1, 1], 5: -1})
@@ -77,6 +79,22 @@ def protectors():
     add("short-salt", "salt", "15 bytes of salt", fields={6: det("s", 15)})
     add("long-salt", "salt", "33 bytes of salt", fields={6: det("s", 33)})
     add("short-wrapped", "malformed", "103 bytes of wrapped key", fields={8: bytes(103)})
+    add("longest-means", "ok", "the longest parameter and blob", "rsa", fields={9: "a-0" + "z" * 125, 10: bytes(2048)})
+    parameters = {
+        "long": "z" * 129, "nothing": "", "path": "../x", "capital": "Office", "dot": "a.b", "line-feed": "a\n", "script": "b\u00fcro",
+    }  # fmt: skip
+    for name, text in parameters.items():
+        add("parameter-" + name, "malformed" if text == "" else "parameter", "parameter: " + name, "plugin", fields={9: text})
+    add("parameter-missing", "parameter", "a plug-in without its name", "plugin", without=(9,))
+    add("parameter-surplus", "parameter", "shares with a name", "shares", fields={9: "office"})
+    add("parameter-machine", "parameter", "a machine with a name", "machine", fields={9: "office"})
+    add("parameter-bytes", "malformed", "a name that is no text", "rsa", fields={9: b"office"})
+    add("blob-missing", "blob", "shares without a blob", "shares", without=(10,))
+    add("blob-nothing", "malformed", "a blob of no bytes", "pkcs11", fields={10: b""})
+    add("blob-account-nothing", "malformed", "an account with a blob of no bytes", fields={10: b""})
+    add("blob-long", "blob", "a blob of 2,049 bytes", "rsa", fields={10: bytes(2049)})
+    add("blob-account", "blob", "an account with a blob", fields={10: b"x"})
+    add("blob-text", "malformed", "a blob that is text", "rsa", fields={10: "blob"})
     add("no-parameters", "parameters_misplaced", "a password without parameters", "password", without=(7,))
     add("parameters", "parameters_misplaced", "an account with parameters", fields={7: [1, 262_144, 3, 4]})
     costs = {

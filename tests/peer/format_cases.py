@@ -5,6 +5,7 @@ Everything is derived from fixed labels, so that the same bytes come out on ever
 
 import cases_chain
 import cases_clear
+import cases_files
 import cases_sealed
 from case_kit import CASES
 
@@ -15,6 +16,8 @@ for make in (
     cases_sealed.values,
     cases_sealed.contexts,
     cases_sealed.keyrings,
+    cases_files.two_tiers,
+    cases_files.streams,
     cases_chain.logs,
     cases_chain.snapshots,
     cases_chain.anchors,

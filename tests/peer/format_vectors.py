@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import formats as f  # noqa: E402
+import streams  # noqa: E402
 from format_cases import CASES  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "vectors")
@@ -39,6 +40,27 @@ def outcome_value(v):
 
 def outcome_context(v):
     assert [list(pair) for pair in f.parse_context(v["place"])] == v["context"]
+
+
+def outcome_two_tier(v):
+    assert streams.two_tier_from_text(v["text"]) == v["sealed"]
+    places = v["key_place"], v["place"]
+    wrapped, data_key, payload = streams.open_two_tier(v["key"], v["purpose"], *places, v["sealed"])
+    assert f.parse_value(wrapped) == (v["purpose"], v["key_id"], v["key_version"])
+    assert (data_key, payload) == (v["data_key"], v["payload"])
+    again = streams.seal_two_tier(data_key, v["purpose"], wrapped, v["place"], payload, v["sealed"][132:156])
+    assert again == v["sealed"] and streams.two_tier_text(again) == v["text"]
+
+
+def outcome_stream(v):
+    if "of" in v:
+        v = {**CASES["stream", v["of"]], **v}
+        v["stream"] = streams.edited(v["stream"], v["edits"])
+    wrapped, data_key, plaintext = streams.open_stream(v["key"], v["place"], v["stream"])
+    assert f.parse_value(wrapped) == (6, v["key_id"], v["key_version"])
+    assert data_key == v["data_key"] and plaintext == streams.plaintext(v["length"])
+    assert streams.seal_stream(data_key, wrapped, v["salt"], plaintext) == v["stream"]
+    assert f.place_with_context(v["context"]) == v["place"]
 
 
 def outcome_keyring(v):
@@ -141,12 +163,14 @@ def seeds():
         "record_header": ("record", "sealed"), "value": ("value", "sealed"), "value_text": ("value", "text"),
         "context": ("context", "place"), "keyring": ("keyring", "body"), "log": ("log", "body"),
         "snapshot_page": ("snapshot", "body"), "anchor_slot": ("anchor", "slot"),
+        "two_tier": ("two_tier", "sealed"), "stream_header": ("stream", "stream"),
         "protector": ("protector", "stored"), "body": ("protector", "body"), "audit_line": ("audit_line", "line"),
     }  # fmt: skip
     for target, (form, field) in fields.items():
         chosen = {}
         for (found, name), vector in CASES.items():
-            data = vector[field] if found == form else b""
+            data = vector.get(field, b"") if found == form else b""
+            data = data[:172] if form == "stream" else data
             data = data.encode() if isinstance(data, str) else data
             if 0 < len(data) < 1200:
                 chosen.setdefault(data, name)

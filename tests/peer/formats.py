@@ -358,6 +358,11 @@ def anchor_name(path):
 
 # ---- protector (protector.md) ----
 
+# The kinds, and which of the optional fields 9 and 10 each has.
+PROTECTORS = {
+    "account": (), "machine": (), "password": (), "shares": (10,), "rsa": (9, 10), "pkcs11": (9, 10), "plugin": (9, 10),
+}  # fmt: skip
+
 
 def wrap_root(wrapping, store, ident, kind, root, nonce):
     name = kind.encode()
@@ -388,7 +393,7 @@ def parse_protector(key, stored):
     need(49 <= len(stored) <= 4096, "length")
     gen = struct.unpack(">Q", stored[8:16])[0]
     need(stored[:16] == record_head(1, 0x00F1, 0, gen) and possible_generation(key, gen), "head")
-    fields = body_of(stored[16:-32], (0, 1, 2, 3, 4, 5, 6, 8), (7,))
+    fields = body_of(stored[16:-32], (0, 1, 2, 3, 4, 5, 6, 8), (7, 9, 10))
     shape(fields[1], bytes, 16), shape(fields[2], bytes, 16), shape(fields[3], str)
     for pair in shape(fields[4], list):
         for text in row(pair, 2):
@@ -397,14 +402,16 @@ def parse_protector(key, stored):
     if 7 in fields:
         for value, bits in zip(row(fields[7], 4), (8, 32, 32, 32)):
             number(value, bits)
+    shape(fields.get(9, ""), str), shape(fields.get(10, b""), bytes)
     need(re.fullmatch(r"[!-~]{1,32}", fields[3]), "malformed")
-    need(fields[3] in ("account", "machine", "password"), "unknown_kind")
+    need(fields[3] in PROTECTORS, "unknown_kind")
     check_protector(key, fields)
     return gen, fields
 
 
 def check_protector(key, fields):
     need(len(fields[8]) == 104, "malformed")
+    need(fields.get(9) != "" and fields.get(10) != b"", "malformed")
     if 7 in fields:
         need(fields[7][0] in (1, 2), "algorithm")
         need(fields[7][0] == 1 or fields[7][2:] == [0, 0], "malformed")
@@ -414,6 +421,11 @@ def check_protector(key, fields):
         need(len(text.encode()) <= 256, "bound_to")
         need(not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text), "bound_to")
     need(16 <= len(fields[6]) <= 32, "salt")
+    means = PROTECTORS[fields[3]]
+    need((9 in fields) == (9 in means), "parameter")
+    need(9 not in fields or re.fullmatch(r"[a-z0-9-]{1,128}", fields[9]), "parameter")
+    need((10 in fields) == (10 in means), "blob")
+    need(10 not in fields or 1 <= len(fields[10]) <= 2048, "blob")
     need((fields[3] == "password") == (7 in fields), "parameters_misplaced")
     if 7 in fields:
         algorithm, first, passes, lanes = fields[7]

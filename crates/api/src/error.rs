@@ -87,6 +87,24 @@ codes! {
     /// Another version is there than was expected.
     VersionConflict = "version_conflict", 409, exit 5, retry false,
         "read the secret again and decide anew";
+    /// The version's state does not let it do this.
+    KeyNotUsable = "key_not_usable", 409, exit 5, retry false,
+        "`strongroom key show` shows the states of its versions; a suspended one can be resumed";
+    /// The version waits for its end.
+    KeyAwaitsDestruction = "key_awaits_destruction", 409, exit 5, retry false,
+        "`strongroom key undestroy` takes its end back";
+    /// No version of the key is active.
+    NoActiveVersion = "no_active_version", 409, exit 5, retry false,
+        "`strongroom key rotate` makes a new version, active at once";
+    /// A key is asked for what it is not for.
+    WrongPurpose = "wrong_purpose", 409, exit 5, retry false,
+        "take a key of the right purpose; `strongroom key show` tells what a key is for";
+    /// There is no way from the version's state to the one asked for.
+    NoTransition = "no_transition", 409, exit 5, retry false,
+        "`strongroom key show` shows the states of its versions; the guide to keys lists the ways between them";
+    /// Stored values are still sealed under the version.
+    KeyInUse = "key_in_use", 409, exit 5, retry false,
+        "`strongroom key rotate` seals them again under a new version; `strongroom job list` shows how far that is";
     /// Too many changes at once on the same thing.
     Contention = "contention", 409, exit 5, retry true,
         "try again";

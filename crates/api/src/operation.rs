@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{audit, doctor, lock, protector, quarantine, secret, status, store, token, upgrade};
+use crate::{audit, doctor, job, key, lock, protector, quarantine, secret, status, store, token, upgrade};
 
 /// What every path of the table begins with.
 pub const PATH_PREFIX: &str = "/api/v1/";
@@ -111,6 +111,42 @@ operations! {
         "Take the deletion of a secret back.";
     secret::DestroyRequest => secret::DestroyReply, "secret.destroy", changes: true, while_locked: false,
         "Destroy a secret, or one version of it, for good.";
+    key::CreateRequest => key::Key, "key.create", changes: true, while_locked: false,
+        "Make a key for an application.";
+    key::ShowRequest => key::Key, "key.show", changes: false, while_locked: false,
+        "Read what is known about a key: its versions, their states, how many stored values need them.";
+    key::ListRequest => key::ListReply, "key.list", changes: false, while_locked: false,
+        "List keys whose names begin with a prefix, in order, page by page.";
+    key::RotateRequest => key::RotateReply, "key.rotate", changes: true, while_locked: false,
+        "Make a new version of a key, active at once; what is stored is sealed again by a job.";
+    key::EncryptRequest => key::EncryptReply, "key.encrypt", changes: false, while_locked: false,
+        "Seal a value, or many, under the active version of a key.";
+    key::DecryptRequest => key::DecryptReply, "key.decrypt", changes: false, while_locked: false,
+        "Open a sealed value, or many.";
+    key::DatakeyRequest => key::DatakeyReply, "key.datakey", changes: false, while_locked: false,
+        "Make a data key with which an application encrypts by itself.";
+    key::RewrapRequest => key::EncryptReply, "key.rewrap", changes: false, while_locked: false,
+        "Seal sealed values again under the active version; the plaintext never leaves the server.";
+    key::RandomRequest => key::RandomReply, "key.random", changes: false, while_locked: false,
+        "Draw random bytes.";
+    key::MacRequest => key::MacReply, "key.mac", changes: false, while_locked: false,
+        "Make message authentication codes.";
+    key::VerifyRequest => key::VerifyReply, "key.verify", changes: false, while_locked: false,
+        "Check message authentication codes.";
+    key::StateRequest => key::Key, "key.state", changes: true, while_locked: false,
+        "Activate, deactivate, suspend or resume a key version, or declare it compromised.";
+    key::DestroyRequest => key::Key, "key.destroy", changes: true, while_locked: false,
+        "Destroy a key version, after a time in which it can be taken back.";
+    key::UndestroyRequest => key::Key, "key.undestroy", changes: true, while_locked: false,
+        "Take the end of a key version back.";
+    job::ListRequest => job::ListReply, "job.list", changes: false, while_locked: false,
+        "List jobs: what the server works on in the background.";
+    job::ShowRequest => job::Job, "job.show", changes: false, while_locked: false,
+        "Show how far a job is.";
+    job::PauseRequest => job::Job, "job.pause", changes: true, while_locked: false,
+        "Stop a job for now.";
+    job::ResumeRequest => job::Job, "job.resume", changes: true, while_locked: false,
+        "Let a job go on.";
     token::IssueRequest => token::IssueReply, "token.issue", changes: true, while_locked: false,
         "Issue an access token; it is shown this once.";
     token::ListRequest => token::ListReply, "token.list", changes: false, while_locked: false,

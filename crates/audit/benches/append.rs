@@ -116,6 +116,7 @@ fn entry() -> AuditEntry {
         outcome: "ok".into(),
         count: 0,
         request: Id([9; 16]),
+        context: Vec::new(),
     }
 }
 

@@ -190,6 +190,11 @@ impl Client {
         ClientError::TimedOut { target: self.target.clone(), attempted, patience }
     }
 
+    /// The reply is one of this release and holds something else than was asked for.
+    pub(crate) fn not_as_asked(&self, what: &str) -> ClientError {
+        self.unreadable("(not noted)", what.to_owned())
+    }
+
     fn unreadable(&self, request_id: &str, what: String) -> ClientError {
         ClientError::Reply { target: self.target.clone(), request_id: request_id.to_owned(), what }
     }

@@ -15,14 +15,19 @@
 mod call;
 mod connection;
 mod error;
+mod local;
 mod retry_key;
 mod secret;
+pub mod stream;
 mod target;
 mod trust;
 
 pub use call::{Client, Patience};
 pub use error::{ClientError, Refused};
+pub use local::{DataKeys, FreshDataKey, LocalCipher, LocalError, LocalLimits};
 pub use retry_key::{IdempotencyKey, IdempotencyKeyRefusal};
 pub use secret::SecretValue;
+pub use strongroom_envelope::SealedDataKey;
+pub use strongroom_envelope::value::{Context, ContextRefusal};
 pub use target::{Target, TargetRefusal};
 pub use trust::{Pin, PinRefusal, Trust};

@@ -23,9 +23,14 @@ labels! {
     PROTECTOR_WRAP = "strongroom/protector-wrap/1", "AAD of a wrapped root key";
     ACCOUNT = "strongroom/account/1", "wrapping key of an account protector";
     MACHINE = "strongroom/machine/1", "wrapping key of a machine protector";
+    WRAPPING_KEY = "strongroom/wrapping-key/1", "wrapping key of a protector that keeps a random secret: shares, rsa, pkcs11, plugin";
+    WRAPPING_CONTEXT = "strongroom/wrapping-context/1", "what binds such a protector's blob to its place";
+    SHARE = "strongroom/share/1", "prefix of a share's checksum";
     STORE_KEY_ID = "strongroom/store-key-id/1", "id of a store key";
     RECORD = "strongroom/record/1", "AAD of a sealed record";
     VALUE = "strongroom/value/1", "AAD of a sealed value";
+    TWO_TIER = "strongroom/two-tier/1", "AAD of the payload of a two-tier value";
+    STREAM = "strongroom/stream/1", "key and nonce prefix of a stream's frames";
     ANCHOR_KEY = "strongroom/anchor-key/1", "key of the anchor's authenticator";
     ANCHOR = "strongroom/anchor/1", "prefix of the anchor's input";
     AUDIT_KEY = "strongroom/audit-key/1", "parent of the stepping MAC keys";

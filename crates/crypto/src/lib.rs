@@ -3,11 +3,13 @@
 //! No input or output and no wall clock; secrets come and go in the types of `strongroom_secret`.
 //! Formats are fixed by `docs/spec/cipher.md` and `docs/spec/labels.md`.
 
+pub mod asymmetric;
 mod block;
 mod cipher;
 pub mod derive;
 mod gcm;
 pub mod hash;
+pub mod key_wrap;
 #[cfg(feature = "known-answers")]
 pub mod known_answers;
 pub mod labels;
@@ -16,7 +18,10 @@ pub mod oaep;
 pub mod password;
 pub mod random;
 pub mod selftest;
+pub mod shamir;
 pub mod signature;
+pub mod stream;
+pub mod weakness;
 
 pub use cipher::{COMMITMENT, NONCE, OVERHEAD, OpenError, PLAINTEXT_LIMIT, SealingKey, TAG};
 pub use labels::Label;

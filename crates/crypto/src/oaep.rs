@@ -2,8 +2,9 @@
 
 use core::fmt;
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{
-    OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey,
+    KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey,
     PublicEncryptingKey,
 };
 use strongroom_secret::SecretBytes;
@@ -11,6 +12,15 @@ use thiserror::Error;
 
 /// The smallest modulus that is accepted.
 pub const LEAST_BITS: usize = 3072;
+
+/// The lengths of keys that are made here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bits {
+    /// 3072, which is as strong as 128 bits of a symmetric key (SP 800-57, part 1, table 2).
+    B3072,
+    /// 4096.
+    B4096,
+}
 
 /// Why a key was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -42,13 +52,16 @@ pub struct EncryptError {
 pub struct DecryptError;
 
 /// A public key that encrypts.
-pub struct PublicKey(OaepPublicEncryptingKey);
+pub struct PublicKey {
+    key: PublicEncryptingKey,
+    oaep: OaepPublicEncryptingKey,
+}
 
 impl PublicKey {
     /// Length of the modulus.
     #[must_use]
     pub fn bits(&self) -> usize {
-        self.0.key_size_bits()
+        self.key.key_size_bits()
     }
 
     /// Reads an X.509 SubjectPublicKeyInfo.
@@ -56,9 +69,20 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError`] for anything but an RSA key that is long enough.
     pub fn from_spki(der: &[u8]) -> Result<PublicKey, KeyError> {
-        let key = PublicEncryptingKey::from_der(der).map_err(|_| KeyError::Invalid)?;
+        PublicKey::new(PublicEncryptingKey::from_der(der).map_err(|_| KeyError::Invalid)?)
+    }
+
+    /// The key as SubjectPublicKeyInfo in DER.
+    #[must_use]
+    pub fn to_spki(&self) -> Vec<u8> {
+        let spki: PublicKeyX509Der<'_> = self.key.as_der().expect("a checked key can be written");
+        spki.as_ref().to_vec()
+    }
+
+    fn new(key: PublicEncryptingKey) -> Result<PublicKey, KeyError> {
         long_enough(key.key_size_bits())?;
-        Ok(PublicKey(OaepPublicEncryptingKey::new(key).map_err(|_| KeyError::Invalid)?))
+        let oaep = OaepPublicEncryptingKey::new(key.clone()).map_err(|_| KeyError::Invalid)?;
+        Ok(PublicKey { key, oaep })
     }
 
     /// Encrypts under a label, which may be empty.
@@ -66,10 +90,10 @@ impl PublicKey {
     /// # Errors
     /// [`EncryptError`] when the plaintext is too long.
     pub fn encrypt(&self, label: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, EncryptError> {
-        let most = self.0.max_plaintext_size(&OAEP_SHA256_MGF1SHA256);
-        let mut out = vec![0; self.0.ciphertext_size()];
+        let most = self.oaep.max_plaintext_size(&OAEP_SHA256_MGF1SHA256);
+        let mut out = vec![0; self.oaep.ciphertext_size()];
         let length = self
-            .0
+            .oaep
             .encrypt(&OAEP_SHA256_MGF1SHA256, plaintext, &mut out, Some(label))
             .map_err(|_| EncryptError { found: plaintext.len(), most })?
             .len();
@@ -80,18 +104,35 @@ impl PublicKey {
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "oaep::PublicKey({} bits)", self.0.key_size_bits())
+        write!(formatter, "oaep::PublicKey({} bits)", self.key.key_size_bits())
     }
 }
 
 /// A private key that decrypts.
-pub struct PrivateKey(OaepPrivateDecryptingKey);
+pub struct PrivateKey {
+    key: PrivateDecryptingKey,
+    oaep: OaepPrivateDecryptingKey,
+}
 
 impl PrivateKey {
+    /// Makes a key. It takes tenths of a second and more, of a kind that no caller may wait for on a runtime.
+    ///
+    /// # Panics
+    /// When the operating system has no randomness to give: nothing may go on without it.
+    #[must_use]
+    pub fn generate(bits: Bits) -> PrivateKey {
+        let size = match bits {
+            Bits::B3072 => KeySize::Rsa3072,
+            Bits::B4096 => KeySize::Rsa4096,
+        };
+        let key = PrivateDecryptingKey::generate(size).expect("the operating system provides randomness");
+        PrivateKey::new(key).expect("a key that was just made is long enough")
+    }
+
     /// Length of the modulus.
     #[must_use]
     pub fn bits(&self) -> usize {
-        self.0.key_size_bits()
+        self.key.key_size_bits()
     }
 
     /// Reads a PKCS#8 key.
@@ -99,9 +140,26 @@ impl PrivateKey {
     /// # Errors
     /// [`KeyError`] for anything but an RSA key that is long enough.
     pub fn from_pkcs8(der: &[u8]) -> Result<PrivateKey, KeyError> {
-        let key = PrivateDecryptingKey::from_pkcs8(der).map_err(|_| KeyError::Invalid)?;
+        PrivateKey::new(PrivateDecryptingKey::from_pkcs8(der).map_err(|_| KeyError::Invalid)?)
+    }
+
+    /// The key as PKCS#8 (version 1) in DER.
+    #[must_use]
+    pub fn to_pkcs8(&self) -> SecretBytes {
+        let pkcs8: Pkcs8V1Der<'_> = self.key.as_der().expect("a checked key can be written");
+        SecretBytes::from_slice(pkcs8.as_ref())
+    }
+
+    /// Its public key.
+    #[must_use]
+    pub fn public(&self) -> PublicKey {
+        PublicKey::new(self.key.public_key()).expect("a checked private key has a public key that is as long")
+    }
+
+    fn new(key: PrivateDecryptingKey) -> Result<PrivateKey, KeyError> {
         long_enough(key.key_size_bits())?;
-        Ok(PrivateKey(OaepPrivateDecryptingKey::new(key).map_err(|_| KeyError::Invalid)?))
+        let oaep = OaepPrivateDecryptingKey::new(key.clone()).map_err(|_| KeyError::Invalid)?;
+        Ok(PrivateKey { key, oaep })
     }
 
     /// Decrypts under the label it was encrypted with.
@@ -109,13 +167,13 @@ impl PrivateKey {
     /// # Errors
     /// [`DecryptError`], for every reason alike.
     pub fn decrypt(&self, label: &[u8], ciphertext: &[u8]) -> Result<SecretBytes, DecryptError> {
-        decrypt(&self.0, label, ciphertext)
+        decrypt(&self.oaep, label, ciphertext)
     }
 }
 
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "oaep::PrivateKey({} bits)", self.0.key_size_bits())
+        write!(formatter, "oaep::PrivateKey({} bits)", self.key.key_size_bits())
     }
 }
 

@@ -7,6 +7,8 @@ use crate::cipher::{NONCE, OVERHEAD, OpenError, SealingKey};
 use crate::signature::SigningKey;
 use crate::{derive, hash, mac, oaep, password, random, signature};
 
+mod keys;
+
 /// An algorithm that gave a wrong answer; nothing may be done with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the self-test of {algorithm} failed: this program or machine computes wrongly")]
@@ -46,6 +48,10 @@ const ALGORITHMS: &[SelfTest] = &[
     ("PBKDF2-HMAC-SHA-256", pbkdf2),
     ("Ed25519", ed25519),
     ("RSA-OAEP-SHA-256", rsa_oaep),
+    ("ECDSA P-256 SHA-256", keys::ecdsa_p256),
+    ("RSA-PSS SHA-256", keys::rsa_pss),
+    ("AES-KWP", keys::aes_kwp),
+    ("STREAM over AES-256-GCM", keys::stream),
     ("random generator", random_generator),
 ];
 

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use strongroom_crypto::SealingKey;
+use strongroom_engine::key::State;
 use strongroom_engine::name::{Name, Selector};
 use strongroom_engine::policy::Principal;
-use strongroom_engine::rule::{Answers, Change, Done, Facts, KeyHandle, Need, Opened, Operation, Randomness, Stop};
+use strongroom_engine::rule::{Answers, Change, Done, Facts, KeyHandle, Material, Need, Opened, Operation, Randomness, Stop};
 use strongroom_engine::secret::{Get, Put};
+use strongroom_envelope::value::Purpose;
 use strongroom_envelope::{Generation, Id, RecordKey, Timestamp};
 use strongroom_secret::SecretBytes;
 
@@ -69,7 +71,15 @@ struct Stored {
 impl Default for Stored {
     fn default() -> Self {
         let sealing = SealingKey::new(&[1; 32]);
-        let key = Arc::new(KeyHandle { key_id: Id([1; 16]), version: 1, sealing });
+        let key = Arc::new(KeyHandle {
+            key_id: Id([1; 16]),
+            version: 1,
+            name: Name::parse("secrets").unwrap(),
+            purpose: Purpose::Secrets,
+            state: State::Active,
+            generation: Generation::new(1, 0),
+            material: Material::Sealing(sealing),
+        });
         Self { id: None, records: Vec::new(), key }
     }
 }
@@ -100,7 +110,7 @@ impl Stored {
             }
             Need::Name(kind, name) => answers.name(kind, name, self.id),
             Need::Key(choice) => answers.key(choice, Ok(Arc::clone(&self.key))),
-            Need::Page(_) | Need::Ids(_) => unreachable!("neither put nor get asks for pages"),
+            _ => unreachable!("neither put nor get asks for more"),
         }
     }
 }

@@ -1,9 +1,50 @@
 //! Application keys: named, with versions that have states, each version wrapped.
+//!
+//! ```text
+//! body, state, algorithm   what is stored of a key; the life of a version
+//! make, unwrap             new versions; versions ready for use
+//! create, show, list, rotate, change, destroy   administration
+//! encrypt, decrypt, rewrap, datakey, mac, random   use
+//! protect                  another protector for the same versions
+//! ```
 
+mod algorithm;
+mod apply;
 mod body;
+mod change;
+mod create;
+mod decrypt;
+mod destroy;
+mod encrypt;
+mod list;
+mod mac;
 mod make;
+mod protect;
+mod random;
+mod rewrap;
+mod rotate;
+mod show;
+mod state;
 mod unwrap;
 
-pub use body::{KeyBody, KeyVersion, ROOT_PROTECTOR, State};
+pub use algorithm::Algorithm;
+pub use apply::{BATCH_LIMIT, CIPHERTEXT_BYTES, PLAINTEXT_BYTES};
+pub use body::{KeyBody, KeyVersion, Protection, ROOT_PROTECTOR};
+pub use change::{ChangeReply, ChangeState};
+pub use create::Create;
+pub use decrypt::{Decrypt, DecryptItem, DecryptReply};
+pub use destroy::{Destroy, LONGEST_WAIT, Purge, PurgeReply, USUAL_WAIT, Undestroy};
+pub use encrypt::{DataKey, DataKeyReply, Encrypt, EncryptItem, EncryptReply};
+pub use list::{List, ListReply, Withheld};
+pub use mac::{MacReply, MakeMac, Verify, VerifyItem, VerifyReply};
 pub use make::{NewKey, new_application_key};
-pub use unwrap::{UnwrapError, WrapKeyHandle, unwrap_version};
+pub use protect::Protect;
+pub use random::{RANDOM_BYTES, Random, RandomReply};
+pub use rewrap::Rewrap;
+pub use rotate::{Rotate, RotateReply};
+pub use show::{KeyView, Show, VersionView};
+pub use state::{State, Step};
+pub use unwrap::{UnwrapError, WrapKeyHandle, Wraps, unwrap_bytes, unwrap_version};
+
+/// The keys that the server makes for itself; nobody can create, suspend or deactivate one of these names.
+pub const BUILT_IN: [&str; 4] = ["secrets", "transactions", "settings", "credentials"];

@@ -4,6 +4,8 @@
 //! because it needs another fact or refuses. Whoever runs it fetches what is needed and runs it again from the start.
 
 pub mod catalogue;
+mod find;
+pub mod job;
 pub mod key;
 pub mod name;
 pub mod policy;

@@ -32,6 +32,8 @@ enum Reach {
     Read,
     /// Changing secrets: admin and data.
     Write,
+    /// Using keys: admin and data.
+    Use,
     /// Administration: admin.
     Administer,
     /// Root key and protectors: admin, and only over the local socket until roles with two persons exist.
@@ -57,6 +59,50 @@ actions! {
     SecretUndelete = "secret.undelete", Write;
     /// Destroy a secret, or one version of it, for good.
     SecretDestroy = "secret.destroy", Administer;
+    /// Make a key.
+    KeyCreate = "key.create", Administer;
+    /// Read a key's metadata.
+    KeyShow = "key.show", Use;
+    /// List keys by prefix.
+    KeyList = "key.list", Use;
+    /// Make a new version of a key.
+    KeyRotate = "key.rotate", Administer;
+    /// Seal what is stored again under a key's active version; the server's jobs do it.
+    KeyReencrypt = "key.reencrypt", Administer;
+    /// Seal a value.
+    KeyEncrypt = "key.encrypt", Use;
+    /// Open a value.
+    KeyDecrypt = "key.decrypt", Use;
+    /// Open what a compromised key version sealed.
+    KeyDecryptCompromised = "key.decrypt.compromised", Administer;
+    /// Make a data key.
+    KeyDatakey = "key.datakey", Use;
+    /// Seal a value again under the active version.
+    KeyRewrap = "key.rewrap", Use;
+    /// Draw random bytes.
+    KeyRandom = "key.random", Observe;
+    /// Make a message authentication code.
+    KeyMac = "key.mac", Use;
+    /// Check a message authentication code.
+    KeyVerify = "key.verify", Use;
+    /// Activate, deactivate, suspend or resume a key version, or declare it compromised.
+    KeyState = "key.state", Administer;
+    /// Destroy a key version, after a time.
+    KeyDestroy = "key.destroy", Administer;
+    /// Take the end of a key version back.
+    KeyUndestroy = "key.undestroy", Administer;
+    /// Choose the protector of a key.
+    KeyProtect = "key.protect", Local;
+    /// Open the protector of a key.
+    KeyUnlock = "key.unlock", Local;
+    /// List jobs.
+    JobList = "job.list", Administer;
+    /// Read how far a job is.
+    JobShow = "job.show", Administer;
+    /// Stop a job for now.
+    JobPause = "job.pause", Administer;
+    /// Let a job go on.
+    JobResume = "job.resume", Administer;
     /// Issue a token.
     TokenIssue = "token.issue", Administer;
     /// List tokens.
@@ -226,7 +272,7 @@ pub fn decide(principal: &Principal, action: Action, _object: Object<'_>) -> Dec
     };
     let allowed = match action.reach() {
         Reach::Read | Reach::Observe => true,
-        Reach::Write => matches!(role, Role::Admin | Role::Data),
+        Reach::Write | Reach::Use => matches!(role, Role::Admin | Role::Data),
         Reach::Administer => role == Role::Admin,
         Reach::Local => role == Role::Admin && principal.channel == Channel::Local,
     };

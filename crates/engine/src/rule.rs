@@ -3,13 +3,15 @@
 mod facts;
 mod refusal;
 
-use strongroom_crypto::SealingKey;
+use strongroom_crypto::{SealingKey, mac};
+use strongroom_envelope::value::Purpose;
 use strongroom_envelope::{Generation, Id, RecordKey, RecordKind};
 use strongroom_secret::SecretBytes;
 
 pub use facts::{Answers, Facts, Opened, Randomness, Stored, Trace};
 pub use refusal::Refusal;
 
+use crate::key::State;
 use crate::name::Name;
 use crate::policy::Action;
 
@@ -81,6 +83,10 @@ pub enum Need {
     Ids(IdsRequest),
     /// A version of an application key, ready for use.
     Key(KeyChoice),
+    /// What the versions of this application key are wrapped under; none for one that is only being made.
+    Wraps(Option<Id>),
+    /// How many stored values there are under each version of an application key.
+    Stored(Id),
 }
 
 /// One page of names.
@@ -110,10 +116,14 @@ pub struct IdsRequest {
 /// Which version of which application key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyChoice {
-    /// The active version of the key with this name.
-    Active(&'static str),
-    /// Exactly this version.
+    /// The active version of the built-in key with this name.
+    Primary(&'static str),
+    /// The active version of this key.
+    Active(Id),
+    /// Exactly this version, if its state lets it open.
     Exact(Id, u32),
+    /// Exactly this version, even if it is suspended or compromised.
+    Whatever(Id, u32),
 }
 
 /// An application key version that is ready for use.
@@ -122,8 +132,34 @@ pub struct KeyHandle {
     pub key_id: Id,
     /// Its version.
     pub version: u32,
+    /// Its name.
+    pub name: Name,
+    /// The one thing it is for.
+    pub purpose: Purpose,
+    /// Where in its life the version is.
+    pub state: State,
+    /// The write of the key's record that said so.
+    pub generation: Generation,
     /// The key itself.
-    pub sealing: SealingKey,
+    pub material: Material,
+}
+
+/// A key, by what it is used for.
+pub enum Material {
+    /// Seals and opens values.
+    Sealing(SealingKey),
+    /// Makes and verifies MACs.
+    Mac(mac::Key),
+}
+
+impl KeyHandle {
+    /// The key as one that seals values of this purpose.
+    pub fn sealing(&self, purpose: Purpose) -> Result<&SealingKey, Refusal> {
+        match &self.material {
+            Material::Sealing(sealing) if self.purpose == purpose => Ok(sealing),
+            _ => Err(Refusal::WrongPurpose { key: self.name.to_string(), purpose: self.purpose }),
+        }
+    }
 }
 
 /// Changes that happen together or not at all, and what must still hold when they do.

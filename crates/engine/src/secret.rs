@@ -7,16 +7,18 @@ mod find;
 mod get;
 mod list;
 mod put;
+mod reencrypt;
 mod rename;
 mod reply;
 mod show;
 
-pub use body::{Provider, SecretBody, SecretVersionBody, VersionEntry};
+pub use body::{Provider, SecretBody, SecretVersionBody, VersionEntry, sealed_under};
 pub use delete::{Delete, DeleteReply, Undelete, UndeleteReply};
 pub use destroy::{Destroy, DestroyReply, Purge, PurgeReply};
 pub use get::{Get, GetReply};
 pub use list::{Entry, List, ListReply, Withheld};
 pub use put::{Put, PutReply};
+pub use reencrypt::{REENCRYPT_RECORDS, Reencrypt, ReencryptReply};
 pub use rename::{Rename, RenameReply};
 pub use show::{Show, ShowReply};
 

@@ -34,6 +34,8 @@ pub struct Line {
     pub outcome: String,
     /// How many items, for a batch request.
     pub count: Option<u64>,
+    /// The names of the values' contexts, without their texts.
+    pub context: Vec<String>,
     /// The request's id.
     pub request: Option<Id>,
     /// The batch, for a change.
@@ -82,6 +84,7 @@ impl Line {
             outcome: self.outcome.clone(),
             count: self.count.unwrap_or(0),
             request: self.request.unwrap_or(Id::NIL),
+            context: self.context.clone(),
         }
     }
 }
@@ -99,6 +102,7 @@ impl From<&AuditEntry> for Line {
             key_version: (entry.key_version != 0).then_some(entry.key_version),
             outcome: entry.outcome.clone(),
             count: (entry.count != 0).then_some(entry.count),
+            context: entry.context.clone(),
             request: (!entry.request.is_nil()).then_some(entry.request),
             ..Self::default()
         }

@@ -10,14 +10,18 @@ pub mod log;
 pub mod protector;
 pub mod record;
 pub mod snapshot;
+pub mod stream;
+pub mod two_tier;
 pub mod value;
 
+mod data_key;
 mod generation;
 mod hexadecimal;
 mod id;
 mod record_key;
 mod timestamp;
 
+pub use data_key::{DataKeyRefusal, SEALED_DATA_KEY, SealedDataKey};
 pub use generation::{Generation, GenerationRefusal};
 pub use id::{Id, IdRefusal};
 pub use record::Tag;

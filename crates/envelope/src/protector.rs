@@ -12,8 +12,10 @@ use crate::{Generation, Id, RecordKey, RecordKind, Timestamp};
 
 mod form;
 mod root;
+mod share;
 
 pub use root::{mac_key, root_id, thumbprint, unwrap_root, wrap_root};
+pub use share::{MOST_SHARES, SET_BYTES, Share, ShareError, ShareSet};
 
 /// A way to protect the root key, as its record names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +26,14 @@ pub enum ProtectorKind {
     Machine,
     /// A password that a person knows.
     Password,
+    /// Several people, so many of whom have to be there.
+    Shares,
+    /// The private key of a certificate.
+    Rsa,
+    /// A key on a token: a hardware security module, a card.
+    Pkcs11,
+    /// A program that the operator supplies.
+    Plugin,
 }
 
 /// What a protector record says.
@@ -45,6 +55,10 @@ pub struct ProtectorRecord {
     pub parameters: Option<Parameters>,
     /// The root key under the wrapping key, see [`wrap_root`].
     pub wrapped: [u8; WRAPPED_LENGTH],
+    /// The name of a section of the local configuration; empty for kinds that need none.
+    pub parameter: String,
+    /// What the kind needs to find its wrapping key again; empty for kinds that need nothing.
+    pub blob: Vec<u8>,
 }
 
 /// A protector record as found, with what is needed to judge it later.
@@ -113,6 +127,18 @@ pub enum ProtectorRefusal {
     /// Parameters of a derivation without a password, or the reverse.
     #[error("a password protector has derivation parameters, and no other has")]
     ParametersMisplaced,
+    /// A parameter where the kind has none, none where it needs one, or one that is no name.
+    #[error("the parameter of a {kind} protector is not what the kind needs")]
+    Parameter {
+        /// The kind.
+        kind: ProtectorKind,
+    },
+    /// A blob where the kind has none, none where it needs one, or one that is too long.
+    #[error("the blob of a {kind} protector is not what the kind needs")]
+    Blob {
+        /// The kind.
+        kind: ProtectorKind,
+    },
     /// The derivation's algorithm is not known.
     #[error("key derivation {found} is not known")]
     Algorithm {
@@ -126,7 +152,8 @@ pub enum ProtectorRefusal {
 
 impl ProtectorKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Account, Self::Machine, Self::Password];
+    pub const ALL: [Self; 7] =
+        [Self::Account, Self::Machine, Self::Password, Self::Shares, Self::Rsa, Self::Pkcs11, Self::Plugin];
 
     /// The kind's name in records.
     #[must_use]
@@ -135,6 +162,28 @@ impl ProtectorKind {
             Self::Account => "account",
             Self::Machine => "machine",
             Self::Password => "password",
+            Self::Shares => "shares",
+            Self::Rsa => "rsa",
+            Self::Pkcs11 => "pkcs11",
+            Self::Plugin => "plugin",
+        }
+    }
+
+    /// Whether its records name a section of the local configuration.
+    #[must_use]
+    pub const fn has_parameter(self) -> bool {
+        match self {
+            Self::Account | Self::Machine | Self::Password | Self::Shares => false,
+            Self::Rsa | Self::Pkcs11 | Self::Plugin => true,
+        }
+    }
+
+    /// Whether its records hold a blob.
+    #[must_use]
+    pub const fn has_blob(self) -> bool {
+        match self {
+            Self::Account | Self::Machine | Self::Password => false,
+            Self::Shares | Self::Rsa | Self::Pkcs11 | Self::Plugin => true,
         }
     }
 
@@ -311,6 +360,10 @@ pub const MOST_LENGTH: usize = 4096;
 pub const MOST_PAIRS: usize = 16;
 /// The most bytes of each text in them.
 pub const LONGEST_TEXT: usize = 256;
+/// The most characters of a parameter.
+pub const LONGEST_PARAMETER: usize = 128;
+/// The most bytes of a blob.
+pub const LONGEST_BLOB: usize = 2048;
 const LEAST_LENGTH: usize = HEAD_LENGTH + 1 + MAC_LENGTH;
 const MAC_LENGTH: usize = 32;
 const SUITE: u16 = 0x00f1;

@@ -149,6 +149,28 @@ impl Purpose {
     pub const fn byte(self) -> u8 {
         self as u8
     }
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Secrets => "secrets",
+            Self::Transactions => "transactions",
+            Self::Settings => "settings",
+            Self::Credentials => "credentials",
+            Self::Columns => "columns",
+            Self::Values => "values",
+            Self::Mac => "mac",
+            Self::Sign => "sign",
+            Self::Key => "key",
+        }
+    }
+
+    /// The purpose with this word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.word() == word)
+    }
 }
 
 /// Seals `plaintext` for a place and appends the value to `out`.
@@ -228,7 +250,7 @@ pub fn open(
 
 impl Place<'_> {
     /// Runs `then` with the place's bytes as they enter the authenticated data.
-    fn with_bytes<R>(&self, then: impl FnOnce(&[u8]) -> R) -> R {
+    pub(crate) fn with_bytes<R>(&self, then: impl FnOnce(&[u8]) -> R) -> R {
         match self {
             Self::Record { key, field, version } => {
                 let mut bytes = [0; 1 + RecordKey::LENGTH + 2 + 4];

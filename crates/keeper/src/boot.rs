@@ -9,6 +9,8 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use strongroom_audit::{Inspection, Trail, TrailError, TrailSettings};
 use strongroom_engine::catalogue::InstanceBody;
+use strongroom_engine::key::KeyBody;
+use strongroom_engine::secret;
 use strongroom_envelope::anchor::Slot;
 use strongroom_envelope::keyring::Keyring;
 use strongroom_envelope::{Id, RecordKey, RecordKind, body};
@@ -20,12 +22,14 @@ use crate::catalogue::{self, BrokenHistory, History, Inventory, Known};
 use crate::clock::now;
 use crate::committer::{Committer, Order};
 use crate::facade::LockReason;
+use crate::jobs::Jobs;
 use crate::journal::Severity;
 use crate::keys::ApplicationKeys;
 use crate::quarantine::{Finding, Quarantine};
 use crate::seals::Seals;
 use crate::settings::Settings;
 use crate::snapshot::Snapshotter;
+use crate::stored::StoredValues;
 use crate::tokens::Tokens;
 use crate::unlocked::{Parts, Unlocked};
 use crate::verdict::{self, Claimed, Remembered, TrailMemory};
@@ -42,6 +46,7 @@ pub struct Running {
     /// The threads that run operations.
     pub workers: Arc<Workers>,
     committer: Mutex<Option<JoinHandle<()>>>,
+    jobs: Jobs,
 }
 
 impl Running {
@@ -51,6 +56,7 @@ impl Running {
     }
 
     fn end(&self, how: Order) {
+        self.jobs.stop();
         self.workers.stop();
         let committer = self.committer.lock().take();
         if let Some(committer) = committer {
@@ -279,7 +285,8 @@ pub fn resume(settings: &Settings, verified: Verified<'_>) -> Result<Running, Bo
     let quarantine = quarantine(&*store, &seals, found)?;
     let keys = ApplicationKeys::default();
     for (id, key) in &inventory.keys {
-        keys.insert(&seals, *id, key);
+        let generation = history.index.generation(KeyBody::record_key(*id));
+        keys.insert(&seals, *id, generation, key);
     }
     let tokens = Tokens::default();
     for (id, token) in inventory.tokens {
@@ -288,6 +295,7 @@ pub fn resume(settings: &Settings, verified: Verified<'_>) -> Result<Running, Bo
     history.index.set_names(RecordKind::Secret, inventory.secrets);
     let key_names = inventory.keys.iter().map(|(id, key)| (key.name.clone(), *id, None)).collect();
     history.index.set_names(RecordKind::Key, key_names);
+    let stored = StoredValues::of(inventory.stored, keys.active(secret::KEY_NAME));
     let snapshots = Snapshotter::new(history.snapshot_epoch, history.oldest_log, history.log_bytes);
     let position = history.position.clone();
     let parts = Parts {
@@ -295,6 +303,7 @@ pub fn resume(settings: &Settings, verified: Verified<'_>) -> Result<Running, Bo
         seals,
         index: history.index,
         keys,
+        stored,
         tokens,
         retries: history.retries,
         deleted: inventory.deleted.into_iter().collect::<HashMap<_, _>>(),
@@ -323,7 +332,8 @@ pub fn start_threads(
     let committer = Committer::new(Arc::clone(&unlocked), queue, position, snapshots);
     let committer = thread::Builder::new().name("committer".into()).spawn(move || committer.run())?;
     let workers = Arc::new(Workers::start(settings.workers.max(1))?);
-    Ok(Running { unlocked, workers, committer: Mutex::new(Some(committer)) })
+    let jobs = Jobs::start(&unlocked, &workers)?;
+    Ok(Running { unlocked, workers, committer: Mutex::new(Some(committer)), jobs })
 }
 
 /// Lists what the scan found, with the names that the log remembers of records that cannot be read.

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use strongroom_engine::key::KeyBody;
 use strongroom_engine::name::Name;
+use strongroom_engine::secret;
 use strongroom_engine::token::TokenBody;
 use strongroom_envelope::anchor::{self, Position};
 use strongroom_envelope::log::{self, AuditEntry, LogRecord};
@@ -326,6 +327,8 @@ pub struct Inventory {
     pub deleted: Vec<(Id, Timestamp)>,
     /// Application keys.
     pub keys: Vec<(Id, KeyBody)>,
+    /// Versions of secrets, by the key version they are sealed under.
+    pub stored: crate::stored::Found,
     /// Tokens.
     pub tokens: Vec<(Id, TokenBody)>,
     /// Keys of verified records, when they are asked for.
@@ -411,6 +414,10 @@ impl Inventory {
             RecordKind::Key => {
                 self.keys.push((key.id, body::decode_strict(body.expose()).map_err(unreadable)?));
             }
+            RecordKind::SecretVersion => {
+                let under = secret::sealed_under(body.expose()).ok_or(Finding::Unreadable)?;
+                self.stored.entry(under).or_default().push(key.id);
+            }
             RecordKind::Token => {
                 self.tokens.push((key.id, body::decode_strict(body.expose()).map_err(unreadable)?));
             }
@@ -427,6 +434,9 @@ impl Inventory {
         self.deleted.extend(other.deleted);
         self.keys.extend(other.keys);
         self.tokens.extend(other.tokens);
+        for (under, records) in other.stored {
+            self.stored.entry(under).or_default().extend(records);
+        }
         self.seen = match (self.seen, other.seen) {
             (Some(mut mine), Some(theirs)) => {
                 mine.extend(theirs);

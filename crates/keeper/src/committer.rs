@@ -363,8 +363,8 @@ impl Committer {
             }
         }
         for admitted in admitted {
-            for change in &admitted.job.commit.changes {
-                self.unlocked.observe(change);
+            for (change, sealed) in admitted.job.commit.changes.iter().zip(&changes[admitted.changes.clone()]) {
+                self.unlocked.observe(change, sealed.new);
             }
             if admitted.job.request_digest.is_some() {
                 self.unlocked.retries.lock().insert(admitted.job.commit_id, epoch, now());

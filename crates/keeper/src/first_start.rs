@@ -33,6 +33,7 @@ use crate::seals::Seals;
 use crate::settings::Settings;
 use crate::settle;
 use crate::snapshot::Snapshotter;
+use crate::stored::StoredValues;
 use crate::tokens::Tokens;
 use crate::unlocked::Parts;
 use crate::witness::{Note, system_entry};
@@ -80,6 +81,7 @@ pub fn first_start(
         seals,
         index: Index::default(),
         keys: ApplicationKeys::default(),
+        stored: StoredValues::default(),
         tokens: Tokens::default(),
         retries: Retries::default(),
         deleted: HashMap::new(),

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 use strongroom_engine::policy::{Action, Decision, Object, Principal, decide};
 use strongroom_engine::rule::{Operation, Refusal, Trace};
-use strongroom_engine::{secret, token};
+use strongroom_engine::name::Selector;
+use strongroom_engine::{key, secret, token};
 use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp};
 use strongroom_protector::Surroundings;
 use strongroom_store::{DataDirectory, Store};
@@ -24,7 +25,7 @@ use crate::reply::{Courier, Finish};
 use crate::settings::Settings;
 use crate::witness::{Note, Witness, describe};
 use crate::words::failure_word;
-use crate::worker::{Run, entry};
+use crate::worker::{Run, entry, system_caller};
 
 /// How often old things are looked for.
 const TICK: Duration = Duration::from_secs(60);
@@ -289,6 +290,10 @@ impl Inner {
         let mut expired = expired.into_iter().filter(|id| is_sound(RecordKind::Token, id));
         let mut deleted = deleted.map(|id| secret::Purge { id, retention_milliseconds });
         let retention_milliseconds = EXPIRED_TOKENS_KEPT;
+        let (ended, aged) = unlocked.keys.due(now());
+        let rotate = |id| key::Rotate { selector: Selector::Id(id), reencrypt: true, expected_version: None, rate: None };
+        let _ended = ended.into_iter().all(|id| unsealed.run(key::Purge { id }))
+            && aged.into_iter().all(|id| unsealed.run(rotate(id)));
         let _ended = deleted.all(|purge| unsealed.run(purge))
             && expired.all(|id| unsealed.run(token::Purge { id, retention_milliseconds }));
     }
@@ -328,10 +333,6 @@ fn work_off(chores: &Receiver<Chore>, keeper: &Weak<Inner>) {
             }
         }
     }
-}
-
-fn system_caller() -> Caller {
-    Caller { principal: Principal::system(), remote: String::new(), request_id: crate::random::id(), retry: None }
 }
 
 fn unlocked_status(unsealed: &Unsealed) -> Status {

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use strongroom_engine::key::{KeyBody, WrapKeyHandle, unwrap_version};
+use strongroom_engine::key::{KeyBody, KeyVersion, State, WrapKeyHandle, Wraps, unwrap_version};
+use strongroom_engine::name::Name;
 use strongroom_engine::rule::{Change, KeyChoice, KeyHandle, Refusal};
-use strongroom_envelope::{Id, body};
+use strongroom_envelope::{Generation, Id, Timestamp, body};
 
 use crate::seals::Seals;
 
@@ -18,47 +19,54 @@ pub struct ApplicationKeys {
 
 #[derive(Default)]
 struct Ready {
-    versions: HashMap<(Id, u32), Arc<KeyHandle>>,
-    active: HashMap<String, (Id, u32)>,
-    names: HashMap<Id, String>,
+    keys: HashMap<Id, ReadyKey>,
+    ids: HashMap<Name, Id>,
+    /// What the protectors of keys yielded, by key.
+    own: HashMap<Id, Arc<WrapKeyHandle>>,
+}
+
+/// A key as its record says, with its versions ready for use.
+struct ReadyKey {
+    body: KeyBody,
+    generation: Generation,
+    handles: HashMap<u32, Arc<KeyHandle>>,
+}
+
+/// A key that waits for its protector.
+pub struct LockedKey {
+    /// Its id.
+    pub id: Id,
+    /// What its record says.
+    pub body: KeyBody,
 }
 
 impl ApplicationKeys {
-    /// Unwraps every usable version of a key. A version that does not unwrap is as good as locked: its calls say so.
-    pub fn insert(&self, seals: &Seals, id: Id, key: &KeyBody) {
-        let wrap = wrap_handles(seals);
-        let handles: Vec<KeyHandle> = key
-            .versions
-            .iter()
-            .filter(|version| version.state.opens())
-            .filter_map(|version| unwrap_version(id, key, version.number, &wrap).ok())
-            .collect();
+    /// Unwraps every version of a key that is there. A version that does not unwrap is as good as locked: its calls say so.
+    pub fn insert(&self, seals: &Seals, id: Id, generation: Generation, key: &KeyBody) {
+        let wraps = self.wraps(seals, Some(id));
+        let handles = handles(id, generation, key, &wraps);
         let mut ready = self.ready.write();
-        ready.names.insert(id, key.name.to_string());
-        ready.versions.retain(|(known, _), _| *known != id);
-        ready.active.remove(key.name.as_str());
-        if let Some(version) = key.active() {
-            ready.active.insert(key.name.to_string(), (id, version.number));
+        if let Some(old) = ready.keys.remove(&id) {
+            ready.ids.remove(&old.body.name);
         }
-        for handle in handles {
-            ready.versions.insert((id, handle.version), Arc::new(handle));
-        }
+        ready.ids.insert(key.name.clone(), id);
+        ready.keys.insert(id, ReadyKey { body: key.clone(), generation, handles });
     }
 
     /// Follows a committed change.
-    pub fn observe(&self, seals: &Seals, change: &Change) {
+    pub fn observe(&self, seals: &Seals, change: &Change, generation: Generation) {
         let id = change.key().id;
         match change {
             Change::Put { body, .. } => {
                 if let Ok(key) = body::decode_strict::<KeyBody>(body.expose()) {
-                    self.insert(seals, id, &key);
+                    self.insert(seals, id, generation, &key);
                 }
             }
             Change::Delete { .. } => {
                 let mut ready = self.ready.write();
-                ready.versions.retain(|(known, _), _| *known != id);
-                if let Some(name) = ready.names.remove(&id) {
-                    ready.active.remove(&name);
+                ready.own.remove(&id);
+                if let Some(old) = ready.keys.remove(&id) {
+                    ready.ids.remove(&old.body.name);
                 }
             }
         }
@@ -67,12 +75,126 @@ impl ApplicationKeys {
     /// The version a rule asks for, or why it is not to be had.
     pub fn handle(&self, choice: &KeyChoice) -> Result<Arc<KeyHandle>, Refusal> {
         let ready = self.ready.read();
-        let (wanted, shown) = match choice {
-            KeyChoice::Active(name) => (ready.active.get(*name).copied(), (*name).to_owned()),
-            KeyChoice::Exact(id, version) => (Some((*id, *version)), id.to_string()),
-        };
-        wanted.and_then(|wanted| ready.versions.get(&wanted).cloned()).ok_or(Refusal::KeyLocked { key: shown })
+        match choice {
+            KeyChoice::Primary(name) => {
+                let key = ready.ids.get(*name).and_then(|id| ready.keys.get(id));
+                key.ok_or_else(|| locked(name))?.active()
+            }
+            KeyChoice::Active(id) => ready.key(*id)?.active(),
+            KeyChoice::Exact(id, version) => {
+                let key = ready.key(*id)?;
+                key.open(key.version(*version)?)
+            }
+            KeyChoice::Whatever(id, version) => {
+                let key = ready.key(*id)?;
+                key.handle(key.version(*version)?)
+            }
+        }
     }
+
+    /// What the versions of a key are wrapped under.
+    pub fn wraps(&self, seals: &Seals, key: Option<Id>) -> Wraps {
+        let own = key.and_then(|id| self.ready.read().own.get(&id).cloned());
+        Wraps { root: wrap_handles(seals), own }
+    }
+
+    /// The active version of the key with this name.
+    pub fn active(&self, name: &str) -> Option<(Id, u32)> {
+        let ready = self.ready.read();
+        let id = *ready.ids.get(name)?;
+        Some((id, ready.keys.get(&id)?.body.active()?.number))
+    }
+
+    /// Takes what a key's protector yielded, and readies its versions.
+    pub fn unlock(&self, seals: &Seals, id: Id, own: WrapKeyHandle) {
+        let again = {
+            let mut ready = self.ready.write();
+            ready.own.insert(id, Arc::new(own));
+            ready.keys.get(&id).map(|key| (key.generation, key.body.clone()))
+        };
+        if let Some((generation, body)) = again {
+            self.insert(seals, id, generation, &body);
+        }
+    }
+
+    /// The keys whose protector is not at hand.
+    pub fn locked(&self) -> Vec<LockedKey> {
+        let ready = self.ready.read();
+        let waits = |(id, key): (&Id, &ReadyKey)| match &key.body.protection {
+            Some(protection) if ready.own.get(id).is_none_or(|own| own.key_id != protection.id) => {
+                Some(LockedKey { id: *id, body: key.body.clone() })
+            }
+            _ => None,
+        };
+        ready.keys.iter().filter_map(waits).collect()
+    }
+
+    /// The keys that have something to do by now: a version to destroy, or a new one to make.
+    pub fn due(&self, now: Timestamp) -> (Vec<Id>, Vec<Id>) {
+        let ready = self.ready.read();
+        let is_over = |version: &KeyVersion| {
+            version.state != State::Destroyed && version.destroy_at.is_some_and(|due| due <= now)
+        };
+        let is_old = |key: &KeyBody| {
+            let since = key.active().map(|active| active.activated_at.0);
+            key.rotation_period.zip(since).is_some_and(|(period, since)| now.0 >= since.saturating_add(period))
+        };
+        let ended = ready.keys.iter().filter(|(_, key)| key.body.versions.iter().any(is_over));
+        let aged = ready.keys.iter().filter(|(_, key)| is_old(&key.body));
+        (ended.map(|(id, _)| *id).collect(), aged.map(|(id, _)| *id).collect())
+    }
+}
+
+impl Ready {
+    fn key(&self, id: Id) -> Result<&ReadyKey, Refusal> {
+        self.keys.get(&id).ok_or_else(|| locked(&id.to_string()))
+    }
+}
+
+impl ReadyKey {
+    fn version(&self, number: u32) -> Result<&KeyVersion, Refusal> {
+        self.body.version(number).ok_or(Refusal::DoesNotOpen)
+    }
+
+    fn active(&self) -> Result<Arc<KeyHandle>, Refusal> {
+        let none = || Refusal::NoActiveVersion { key: self.name() };
+        self.handle(self.body.active().ok_or_else(none)?)
+    }
+
+    fn open(&self, version: &KeyVersion) -> Result<Arc<KeyHandle>, Refusal> {
+        let number = version.number;
+        if version.state != State::Destroyed && version.destroy_at.is_some() {
+            return Err(Refusal::AwaitsDestruction { key: self.name(), version: number });
+        }
+        if !version.state.opens() {
+            return Err(Refusal::KeyNotUsable { key: self.name(), version: number, state: version.state });
+        }
+        self.handle(version)
+    }
+
+    fn handle(&self, version: &KeyVersion) -> Result<Arc<KeyHandle>, Refusal> {
+        if version.state == State::Destroyed {
+            let (key, version, state) = (self.name(), version.number, version.state);
+            return Err(Refusal::KeyNotUsable { key, version, state });
+        }
+        self.handles.get(&version.number).cloned().ok_or_else(|| locked(self.body.name.as_str()))
+    }
+
+    fn name(&self) -> String {
+        self.body.name.to_string()
+    }
+}
+
+fn handles(id: Id, generation: Generation, key: &KeyBody, wraps: &Wraps) -> HashMap<u32, Arc<KeyHandle>> {
+    let unwrapped = |version: &KeyVersion| {
+        let handle = unwrap_version(id, generation, key, version.number, wraps).ok()?;
+        Some((version.number, Arc::new(handle)))
+    };
+    key.versions.iter().filter_map(unwrapped).collect()
+}
+
+fn locked(key: &str) -> Refusal {
+    Refusal::KeyLocked { key: key.to_owned() }
 }
 
 /// The wrap keys of the keyring, ready for use.

@@ -20,6 +20,7 @@ mod committer;
 pub mod facade;
 mod first_start;
 mod index;
+mod jobs;
 pub mod journal;
 mod keeper;
 mod keys;
@@ -38,6 +39,7 @@ mod seals;
 mod settings;
 mod settle;
 mod snapshot;
+mod stored;
 mod tokens;
 mod unlocked;
 mod verdict;
@@ -52,5 +54,8 @@ pub use keeper::Keeper;
 pub use offline::{AcceptError, Acceptance, anchor_accept};
 pub use open::OpenError;
 pub use settings::{Settings, StartReport};
-pub use strongroom_protector::Settings as ProtectorSettings;
+pub use strongroom_protector::{
+    ChildProgram, Configuration as ProtectorConfiguration, NameError, Pkcs11Settings, PluginSettings, RsaSettings,
+    Settings as ProtectorSettings, serve_pkcs11,
+};
 pub use words::{failure_word, refusal_word};

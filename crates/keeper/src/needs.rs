@@ -1,7 +1,9 @@
 //! What a rule asks for: names from the index, records from the store, keys from memory.
 
+use std::sync::Arc;
+
 use strongroom_engine::name::Name;
-use strongroom_engine::rule::{Answers, Need};
+use strongroom_engine::rule::{Answers, KeyChoice, KeyHandle, Need, Refusal};
 use strongroom_envelope::{Id, RecordKey, RecordKind};
 
 use crate::facade::Failure;
@@ -43,6 +45,18 @@ impl ReadAhead {
     }
 }
 
+/// A key of which there is no record is not locked, it is not there.
+fn key(unlocked: &Unlocked, choice: &KeyChoice) -> Result<Arc<KeyHandle>, Refusal> {
+    unlocked.keys.handle(choice).map_err(|refusal| match (refusal, choice) {
+        (Refusal::KeyLocked { key }, KeyChoice::Active(id))
+            if unlocked.index.read().get(RecordKey::new(RecordKind::Key, *id)).is_none() =>
+        {
+            Refusal::NotFound { what: "key", target: key }
+        }
+        (refusal, _) => refusal,
+    })
+}
+
 /// Fetches what a rule asks for.
 pub fn fulfil(
     unlocked: &Unlocked,
@@ -74,7 +88,9 @@ pub fn fulfil(
                 let ids = unlocked.index.read().ids(request.kind, after, request.limit);
                 answers.ids(request.clone(), ids);
             }
-            Need::Key(choice) => answers.key(choice.clone(), unlocked.keys.handle(choice)),
+            Need::Key(choice) => answers.key(choice.clone(), key(unlocked, choice)),
+            Need::Wraps(id) => answers.wraps(*id, Arc::new(unlocked.keys.wraps(&unlocked.seals.read(), *id))),
+            Need::Stored(id) => answers.stored(*id, unlocked.stored.counts(*id, &unlocked.index.read())),
         }
     }
     for (key, record) in keys.iter().zip(unlocked.fetch(&keys)?) {

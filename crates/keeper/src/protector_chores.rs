@@ -249,7 +249,7 @@ fn at_hand(unsealed: &Unsealed, kind: Kind, passphrase: Option<Passphrase>) -> R
             let passphrase = passphrase.ok_or_else(missing)?;
             Ok(Box::new(Password::new(unsealed.running.unlocked.store_id, passphrase)))
         }
-        Kind::Account | Kind::Machine => {
+        Kind::Account | Kind::Machine | Kind::Rsa | Kind::Pkcs11 | Kind::Plugin | Kind::Shares => {
             protectors::unattended(kind, &unsealed.surroundings).ok_or_else(|| unreadable(kind.name()))
         }
     }

@@ -116,7 +116,11 @@ const fn order(kind: Kind) -> u8 {
     match kind {
         Kind::Account => 0,
         Kind::Machine => 1,
-        Kind::Password => 2,
+        Kind::Rsa => 2,
+        Kind::Pkcs11 => 3,
+        Kind::Plugin => 4,
+        Kind::Password => 5,
+        Kind::Shares => 6,
     }
 }
 
@@ -249,8 +253,8 @@ impl Judged {
 /// Whether protectors of this kind need a person.
 pub const fn is_attended(kind: Kind) -> bool {
     match kind {
-        Kind::Account | Kind::Machine => false,
-        Kind::Password => true,
+        Kind::Account | Kind::Machine | Kind::Rsa | Kind::Pkcs11 | Kind::Plugin => false,
+        Kind::Password | Kind::Shares => true,
     }
 }
 

@@ -8,20 +8,23 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use parking_lot::{Mutex, RwLock};
 use strongroom_engine::catalogue;
 use strongroom_engine::rule::{Change, NameChange, Opened, Refusal};
+use strongroom_engine::secret;
 use strongroom_envelope::log::AuditPosition;
-use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp, body, protector};
+use strongroom_envelope::{Generation, Id, RecordKey, RecordKind, Timestamp, body, protector};
 use strongroom_secret::SecretBytes;
 use strongroom_store::Store;
 
 use crate::committer::Order;
 use crate::facade::{Alarm, Failure};
 use crate::index::Index;
+use crate::jobs::Bell;
 use crate::journal::Journal;
 use crate::keys::ApplicationKeys;
 use crate::protectors::{self, Judged};
 use crate::quarantine::{self, Finding, Quarantine};
 use crate::retries::Retries;
 use crate::seals::Seals;
+use crate::stored::StoredValues;
 use crate::tokens::Tokens;
 use crate::witness::Witness;
 
@@ -41,6 +44,8 @@ pub struct Unlocked {
     pub index: RwLock<Index>,
     /// Application keys ready for use.
     pub keys: ApplicationKeys,
+    /// Which values are not under the active version of their key.
+    pub stored: StoredValues,
     /// Tokens by their hash.
     pub tokens: Tokens,
     /// Commits of the last day that came with a key.
@@ -67,6 +72,8 @@ pub struct Unlocked {
     pub protectors: Mutex<Vec<Judged>>,
     /// What an operator should know, by word.
     pub alarms: Mutex<BTreeMap<&'static str, Alarm>>,
+    /// Rung when a job was made or changed.
+    pub job_bell: Bell,
     writing: AtomicBool,
     /// Records of a batch whose outcome nobody knows: they may be old or new until the next start.
     doubtful: Mutex<HashSet<RecordKey>>,
@@ -83,6 +90,8 @@ pub struct Parts {
     pub index: Index,
     /// Application keys ready for use.
     pub keys: ApplicationKeys,
+    /// Which values are not under the active version of their key.
+    pub stored: StoredValues,
     /// Tokens by their hash.
     pub tokens: Tokens,
     /// Commits of the last day that came with a key.
@@ -121,6 +130,7 @@ impl Unlocked {
             seals: RwLock::new(parts.seals),
             index: RwLock::new(parts.index),
             keys: parts.keys,
+            stored: parts.stored,
             tokens: parts.tokens,
             retries: Mutex::new(parts.retries),
             deleted: Mutex::new(parts.deleted),
@@ -134,6 +144,7 @@ impl Unlocked {
             epoch: AtomicU64::new(parts.epoch),
             protectors: Mutex::new(Vec::new()),
             alarms: Mutex::new(BTreeMap::new()),
+            job_bell: Bell::default(),
             writing: AtomicBool::new(true),
             doubtful: Mutex::default(),
             orders,
@@ -261,7 +272,7 @@ impl Unlocked {
                 if key.kind == RecordKind::Key
                     && let Ok(body) = body::decode_strict(bytes)
                 {
-                    self.keys.insert(&self.seals.read(), key.id, &body);
+                    self.keys.insert(&self.seals.read(), key.id, opened.generation, &body);
                 }
             }
             RecordKind::Token => {
@@ -275,7 +286,7 @@ impl Unlocked {
     }
 
     /// What is made from records in memory follows a committed change.
-    pub fn observe(&self, change: &Change) {
+    pub fn observe(&self, change: &Change, generation: Generation) {
         // What was just written is what the index expects, whatever lay there before.
         if self.quarantine.len() > 0 && self.quarantine.remove(change.key()) {
             // This is the committer's thread, which must not wait for its own queue; when that is full the next start takes
@@ -284,7 +295,15 @@ impl Unlocked {
         }
         match change.key().kind {
             RecordKind::Token => self.tokens.observe(change),
-            RecordKind::Key => self.keys.observe(&self.seals.read(), change),
+            RecordKind::Key => {
+                self.keys.observe(&self.seals.read(), change, generation);
+                self.stored.activated(self.keys.active(secret::KEY_NAME), &self.index.read());
+            }
+            RecordKind::SecretVersion => match change {
+                Change::Put { key, body, .. } => self.stored.observe(*key, Some(body.expose())),
+                Change::Delete { key, .. } => self.stored.observe(*key, None),
+            },
+            RecordKind::Job => self.job_bell.ring(),
             RecordKind::Secret => self.observe_secret(change),
             _ => {}
         }

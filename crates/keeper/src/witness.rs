@@ -390,6 +390,7 @@ pub fn describe(error: &dyn std::error::Error) -> String {
 /// A line that says what the server itself did.
 pub fn system_entry(time: Timestamp, operation: &str, target: &str, outcome: &str) -> AuditEntry {
     AuditEntry {
+        context: Vec::new(),
         time,
         principal: "system".into(),
         remote: String::new(),

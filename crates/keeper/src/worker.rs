@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
 use strongroom_crypto::{hash, labels, mac};
-use strongroom_engine::policy::Action;
+use strongroom_engine::policy::{Action, Principal};
 use strongroom_engine::rule::{Answers, Done, Facts, Operation, Refusal, Reply, Stop, Trace};
 use strongroom_envelope::log::{AuditEntry, LogRecord, LoggedCommit};
 use strongroom_envelope::{Id, RecordKey};
@@ -308,6 +308,11 @@ impl<O: Operation> Run<O> {
     }
 }
 
+/// The server itself.
+pub fn system_caller() -> Caller {
+    Caller { principal: Principal::system(), remote: String::new(), request_id: random::id(), retry: None }
+}
+
 /// The line of one request.
 pub fn entry(caller: &Caller, operation: &str, trace: &Trace, outcome: &str) -> AuditEntry {
     AuditEntry {
@@ -321,6 +326,7 @@ pub fn entry(caller: &Caller, operation: &str, trace: &Trace, outcome: &str) -> 
         outcome: outcome.to_owned(),
         count: u64::from(trace.count.unwrap_or(0)),
         request: caller.request_id,
+        context: trace.context.clone(),
     }
 }
 

@@ -18,6 +18,11 @@ pub(crate) fn path_pair(name: &str, path: &Path) -> (String, String) {
     (name.to_owned(), format!("{ELLIPSIS}{}", &text[start.unwrap_or(text.len())..]))
 }
 
+/// Bytes as people compare them.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// What differs in the named pairs: `uid was 1000 and is 1001; …`.
 pub(crate) fn difference(
     names: &[&str],
@@ -42,7 +47,8 @@ fn worded(value: Option<&str>) -> String {
     value.map_or_else(|| "unknown".to_owned(), shown)
 }
 
-fn shown(value: &str) -> String {
+/// Text that fits the record.
+pub(crate) fn shown(value: &str) -> String {
     let mut text = escaped(value);
     if text.len() > LONGEST {
         let end = (0..=LONGEST - ELLIPSIS.len()).rev().find(|at| text.is_char_boundary(*at));

@@ -1,4 +1,5 @@
-//! Ways to wrap the key at the top: by the account that runs the service, by the machine, by a password.
+//! Ways to wrap a key: by the account that runs the service, by the machine, by a password, by shares among people, by
+//! a certificate, by a token, by a plug-in.
 //!
 //! Formats are fixed by `docs/spec/protector.md`. This crate owns the secret files, what is known of
 //! the host, and the trait; in which order protectors are tried, what their answers mean and when one
@@ -7,7 +8,12 @@
 //! ```text
 //! protector      the trait: two steps by kind, the wrapping that all share
 //! account, machine, password
+//! random_secret  what the next four share: 32 random bytes that only their own means yield again
+//! shares, rsa, pkcs11, plugin
+//! configured     which protector a record, or a person, speaks of
+//! configuration  what the operator says of certificates, tokens and plug-ins
 //! surroundings   where secret files lie, settled once at start
+//! child          a child process that is asked one question
 //! secret_file, directory   made new, never overwritten, read only when nobody else could
 //! host           machine id, host name, account name
 //! binding        what people read of it, and what changed
@@ -17,12 +23,20 @@
 
 mod account;
 mod binding;
+mod child;
+mod configuration;
+mod configured;
 mod directory;
 mod host;
 mod machine;
 mod password;
+mod pkcs11;
+mod plugin;
 mod protector;
+mod random_secret;
+mod rsa;
 mod secret_file;
+mod shares;
 mod strength;
 mod surroundings;
 mod unwrap;
@@ -31,12 +45,21 @@ mod wrap;
 use std::sync::Arc;
 
 pub use account::Account;
+pub use child::ChildError;
+pub use configuration::{
+    ChildProgram, Configuration, NameError, Pkcs11Settings, PluginSettings, RsaSettings,
+};
+pub use configured::{ConfiguredError, Given, configured};
 pub use directory::DirectoryError;
 pub use host::MachineIdError;
 pub use machine::Machine;
 pub use password::Password;
+pub use pkcs11::{Pkcs11, TokenError, TokenKey, TokenProblem, serve_pkcs11};
+pub use plugin::{Plugin, PluginError, PluginWord};
 pub use protector::{Protector, WrappingTerms};
+pub use rsa::{CertificateError, Rsa};
 pub use secret_file::{CreateError, ForgetError, ReadError};
+pub use shares::{Shares, SharesError};
 pub use strength::{StrengthRefusal, check_strength};
 pub use strongroom_envelope::protector::ProtectorKind as Kind;
 pub use surroundings::{Settings, Surroundings, SurroundingsError};

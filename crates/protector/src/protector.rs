@@ -4,7 +4,7 @@ use strongroom_crypto::OpenError;
 use strongroom_crypto::password::Parameters;
 use strongroom_envelope::protector::{ProtectorKind as Kind, ProtectorRecord, unwrap_root, wrap_root};
 use strongroom_envelope::{Id, Timestamp};
-use strongroom_secret::{RootKey, WrappingKey};
+use strongroom_secret::{RootKey, SecretBytes, WrappingKey};
 
 use crate::binding;
 use crate::secret_file::ForgetError;
@@ -64,6 +64,11 @@ pub trait Protector: Send + Sync {
         &[]
     }
 
+    /// The secrets that a new wrap leaves with people, to be handed out once: the shares. Empty for all other kinds.
+    fn hand_out(&self) -> Vec<SecretBytes> {
+        Vec::new()
+    }
+
     /// What in the record is weaker than it would be made today, for people; a reason to wrap again.
     fn outdated(&self, _record: &ProtectorRecord) -> Option<String> {
         None
@@ -91,6 +96,8 @@ pub trait Protector: Send + Sync {
             salt: terms.salt,
             parameters: terms.parameters,
             wrapped: wrap_root(&wrapping_key, self.store_id(), protector_id, kind, root),
+            parameter: terms.parameter,
+            blob: terms.blob,
         };
         let outcome = match self.unwrap(&record) {
             Ok(opened) if opened.same_as(root) => return Ok(record),
@@ -104,7 +111,7 @@ pub trait Protector: Send + Sync {
 
     /// Opens the record. What comes out is a *candidate*: it is the root key only when its root id is.
     ///
-    /// The record may be hostile; nothing in it but ids, salt, parameters and the wrapped key is used.
+    /// The record may be hostile; nothing in it but ids, terms and the wrapped key is used.
     ///
     /// # Errors
     /// [`UnwrapError`] says what is in the way.
@@ -156,6 +163,10 @@ pub struct WrappingTerms {
     pub salt: Vec<u8>,
     /// The cost of the derivation; of a password only.
     pub parameters: Option<Parameters>,
+    /// The name of a section of the local configuration; empty for kinds that need none.
+    pub parameter: String,
+    /// What the kind's own means need; empty for kinds that need nothing.
+    pub blob: Vec<u8>,
 }
 
 impl WrappingTerms {
@@ -163,21 +174,31 @@ impl WrappingTerms {
     pub(crate) fn salted(fill: &mut dyn FnMut(&mut [u8])) -> Self {
         let mut salt = vec![0; SALT_BYTES];
         fill(&mut salt);
-        Self { salt, parameters: None }
+        Self { salt, parameters: None, parameter: String::new(), blob: Vec::new() }
     }
 
     /// What the record says.
     #[must_use]
     pub fn of(record: &ProtectorRecord) -> Self {
-        Self { salt: record.salt.clone(), parameters: record.parameters }
+        Self {
+            salt: record.salt.clone(),
+            parameters: record.parameters,
+            parameter: record.parameter.clone(),
+            blob: record.blob.clone(),
+        }
     }
 
-    /// Refuses a derivation where the kind has none.
+    /// Refuses a derivation, a section's name or a blob where the kind has none.
     pub(crate) fn without_parameters(&self, kind: Kind) -> Result<&Self, UnwrapError> {
         match self.parameters {
-            None => Ok(self),
+            None => self.without_means(kind),
             Some(_) => Err(UnwrapError::Derivation { kind }),
         }
+    }
+
+    /// Refuses a section's name or a blob where the kind has none.
+    pub(crate) fn without_means(&self, kind: Kind) -> Result<&Self, UnwrapError> {
+        if self.parameter.is_empty() && self.blob.is_empty() { Ok(self) } else { Err(UnwrapError::Blob { kind }) }
     }
 }
 

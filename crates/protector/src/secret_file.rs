@@ -1,6 +1,7 @@
 //! Secret files: made new and durable, never overwritten, read only when nobody else could have read or written them.
 
 mod create;
+mod load;
 mod read;
 mod remove;
 
@@ -9,6 +10,7 @@ use strongroom_secret::{KEY_BYTES, ProtectorSecret};
 
 pub use create::CreateError;
 pub(crate) use create::{Creation, create};
+pub(crate) use load::load;
 pub use read::ReadError;
 pub(crate) use read::{Expectation, Owner, read};
 pub use remove::ForgetError;

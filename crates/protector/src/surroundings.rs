@@ -7,6 +7,7 @@ use rustix::process::geteuid;
 use strongroom_envelope::Id;
 use thiserror::Error;
 
+use crate::configuration::Configuration;
 use crate::host;
 
 /// What the operator and the environment say; everything is optional.
@@ -28,9 +29,11 @@ pub struct Settings {
     pub home: Option<PathBuf>,
     /// `CREDENTIALS_DIRECTORY`: where systemd puts the service's credentials.
     pub credentials_directory: Option<PathBuf>,
+    /// Certificates, tokens and plug-ins.
+    pub configuration: Configuration,
 }
 
-/// The places and facts that account and machine protectors depend on.
+/// The places and facts that protectors depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Surroundings {
     /// The store whose root key is protected.
@@ -47,6 +50,8 @@ pub struct Surroundings {
     pub service_group: Option<u32>,
     /// Where systemd puts credentials: a copy of the account protector's file may lie there.
     pub credentials_directory: Option<PathBuf>,
+    /// Certificates, tokens and plug-ins.
+    pub configuration: Configuration,
 }
 
 /// There is no place for a protector's secret files.
@@ -89,6 +94,7 @@ impl Surroundings {
             machine_id_file,
             service_group: None,
             credentials_directory: None,
+            configuration: Configuration::default(),
         }
     }
 
@@ -103,6 +109,7 @@ impl Surroundings {
             machine_id_file: machine_id_file(settings)?,
             service_group: if geteuid().is_root() { host::group_id(group) } else { None },
             credentials_directory: settings.credentials_directory.clone().filter(|path| path.is_absolute()),
+            configuration: settings.configuration.clone(),
         })
     }
 }

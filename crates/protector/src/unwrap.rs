@@ -6,7 +6,11 @@ use strongroom_envelope::protector::ProtectorKind as Kind;
 use thiserror::Error;
 
 use crate::host::MachineIdError;
+use crate::pkcs11::TokenError;
+use crate::plugin::PluginError;
+use crate::rsa::CertificateError;
 use crate::secret_file::ReadError;
+use crate::shares::SharesError;
 
 /// A protector did not open the root key.
 #[derive(Debug, Error)]
@@ -42,6 +46,32 @@ pub enum UnwrapError {
     /// The derivation is refused or could not be done.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// The record's blob is not what the kind makes, or there is one where the kind has none.
+    #[error("what the record says of its `{kind}` means is malformed")]
+    Blob {
+        /// The kind.
+        kind: Kind,
+    },
+    /// The record is for another section of the local configuration.
+    #[error("the record names the configured `{found}`, not `{expected}`")]
+    OtherParameter {
+        /// The section of this protector.
+        expected: String,
+        /// The section the record names.
+        found: String,
+    },
+    /// The certificate or its private key cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The token did not unwrap.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The plug-in did not unwrap.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// The shares do not fit.
+    #[error(transparent)]
+    Shares(#[from] SharesError),
     /// The right secret was not at hand, or the record was changed; nobody can tell which.
     #[error("the wrapped root key does not authenticate: {hint}")]
     NotAuthentic {
@@ -55,7 +85,11 @@ impl UnwrapError {
     #[must_use]
     pub fn how_to_mend(&self) -> String {
         match self {
-            Self::OtherKind { .. } | Self::OtherStore { .. } | Self::Derivation { .. } => {
+            Self::OtherKind { .. }
+            | Self::OtherStore { .. }
+            | Self::Derivation { .. }
+            | Self::Blob { .. }
+            | Self::OtherParameter { .. } => {
                 "the record was changed or put in a wrong place: open the store with another protector, \
                  then replace this one with `protector replace`"
                     .to_owned()
@@ -70,6 +104,10 @@ impl UnwrapError {
             Self::Password(PasswordError::NoMemory { memory_kib }) => {
                 format!("give this process {memory_kib} KiB more memory, then try again")
             }
+            Self::Certificate(refusal) => refusal.how_to_mend(),
+            Self::Token(refusal) => refusal.how_to_mend(),
+            Self::Plugin(refusal) => refusal.how_to_mend(),
+            Self::Shares(refusal) => refusal.how_to_mend(),
             Self::NotAuthentic { hint } => format!("check this first: {hint}"),
         }
     }

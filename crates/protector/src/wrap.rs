@@ -5,6 +5,10 @@ use thiserror::Error;
 
 use crate::host::MachineIdError;
 use crate::secret_file::CreateError;
+use crate::pkcs11::TokenError;
+use crate::plugin::PluginError;
+use crate::rsa::CertificateError;
+use crate::shares::SharesError;
 use crate::strength::StrengthRefusal;
 use crate::unwrap::UnwrapError;
 
@@ -23,6 +27,18 @@ pub enum WrapError {
     /// The derivation is refused or could not be done.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// The certificate or its private key cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The token did not wrap.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The plug-in did not wrap.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// No such shares can be made.
+    #[error(transparent)]
+    Shares(#[from] SharesError),
     /// The new wrap does not open again.
     #[error("the new wrap does not open again: {source}")]
     DoesNotOpen {
@@ -48,6 +64,10 @@ impl WrapError {
             Self::Password(PasswordError::NoMemory { memory_kib }) => {
                 format!("give this process {memory_kib} KiB more memory, then try again")
             }
+            Self::Certificate(refusal) => refusal.how_to_mend(),
+            Self::Token(refusal) => refusal.how_to_mend(),
+            Self::Plugin(refusal) => refusal.how_to_mend(),
+            Self::Shares(refusal) => refusal.how_to_mend(),
             Self::DoesNotOpen { source } => source.how_to_mend(),
             Self::OpensToAnotherKey => {
                 "the disk or the memory of this machine does not keep what is written: check both".to_owned()

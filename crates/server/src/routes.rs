@@ -2,6 +2,8 @@
 
 mod audit;
 mod doctor;
+mod job;
+mod key;
 mod lock;
 mod protector;
 mod quarantine;

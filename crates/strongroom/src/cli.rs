@@ -1,10 +1,14 @@
 //! What a person can type.
 
+mod key;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub use key::{Contexts, Job, Key, Purpose, Step};
 
 const AFTER: &str = "\
 The server is found by --data DIR (its socket), else --address, else STRONGROOM_ADDR, else /var/lib/strongroom.
@@ -56,6 +60,12 @@ pub enum Command {
     /// Passwords and credentials for other systems
     #[command(subcommand)]
     Secret(Secret),
+    /// Keys for applications, and the life of every key
+    #[command(subcommand)]
+    Key(Key),
+    /// What the server works on in the background
+    #[command(subcommand)]
+    Job(Job),
     /// The ways in which the root key is wrapped
     #[command(subcommand)]
     Protector(Protector),

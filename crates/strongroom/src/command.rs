@@ -3,6 +3,8 @@
 mod anchor;
 mod audit;
 mod demo;
+mod job;
+mod key;
 mod protector;
 mod quarantine;
 mod reference;
@@ -35,6 +37,8 @@ pub fn run(line: CommandLine, output: &Output) -> Result<(), Failure> {
         Command::Unlock(given) => root::unlock(&here, &given),
         Command::Lock => here.call(root::lock),
         Command::Secret(secret) => secret::run(&here, secret),
+        Command::Key(key) => key::run(&here, key),
+        Command::Job(job) => job::run(&here, job),
         Command::Protector(protector) => protector::run(&here, protector),
         Command::Token(token) => token::run(&here, token),
         Command::Audit(audit) => audit::run(&here, audit),

@@ -32,6 +32,9 @@ pub enum Failure {
     /// The command did its work and found something.
     #[error("{0}")]
     Findings(String),
+    /// Something is not authentic.
+    #[error("{0}")]
+    NotAuthentic(String),
 }
 
 /// Exit codes that are chosen here; the others come with the server's answer.
@@ -78,6 +81,7 @@ impl Failure {
             Self::Usage { .. } => exit::USAGE,
             Self::Local { code, .. } => *code,
             Self::Findings(_) => exit::FINDINGS,
+            Self::NotAuthentic(_) => exit::INTEGRITY,
         }
     }
 
@@ -90,6 +94,7 @@ impl Failure {
             Self::Usage { .. } => "usage".into(),
             Self::Local { .. } => "failed".into(),
             Self::Findings(_) => "findings".into(),
+            Self::NotAuthentic(_) => "not_authentic".into(),
         }
     }
 
@@ -98,7 +103,7 @@ impl Failure {
         match self {
             Self::Client(error) => error.fix(),
             Self::Usage { fix, .. } | Self::Local { fix, .. } => fix,
-            Self::Findings(_) => "",
+            Self::Findings(_) | Self::NotAuthentic(_) => "",
         }
     }
 
@@ -106,7 +111,7 @@ impl Failure {
     pub fn request_id(&self) -> Option<&str> {
         match self {
             Self::Client(error) => error.refused().map(|refused| refused.request_id.as_str()),
-            Self::Usage { .. } | Self::Local { .. } | Self::Findings(_) => None,
+            Self::Usage { .. } | Self::Local { .. } | Self::Findings(_) | Self::NotAuthentic(_) => None,
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::output::Output;
 
 /// A value may be this long; one byte more is read to tell.
 const VALUE_BYTES: usize = 1 << 20;
+/// Sealed values may be this long together.
+const TEXT_BYTES: usize = 64 << 20;
 /// A password may be this long.
 const PASSWORD_BYTES: usize = 4096;
 
@@ -40,6 +42,13 @@ pub fn password(given: &Given) -> Result<Passphrase, Failure> {
     Ok(Passphrase::from_slice(read.expose()))
 }
 
+/// Text that is no secret, such as sealed values.
+pub fn text(given: &Given) -> Result<String, Failure> {
+    let read = read(given, "Sealed values", TEXT_BYTES)?;
+    String::from_utf8(read.expose().to_vec())
+        .map_err(|_| Failure::usage("what was given is not text", "give sealed values, one a line"))
+}
+
 fn read(given: &Given, what: &str, limit: usize) -> Result<SecretBytes, Failure> {
     let read = match &given.file {
         Some(path) => {
@@ -64,7 +73,7 @@ fn read(given: &Given, what: &str, limit: usize) -> Result<SecretBytes, Failure>
 
 /// Reads into wiped memory; nothing is left in a buffer that grew.
 fn read_up_to(mut from: impl Read, limit: usize) -> std::io::Result<SecretBytes> {
-    let mut read = SecretBytes::with_capacity(limit + 1);
+    let mut read = SecretBytes::with_capacity(limit.min(VALUE_BYTES) + 1);
     let mut chunk = SecretBytes::from_vec(vec![0; 8192]);
     loop {
         let count = from.read(chunk.expose_mut())?;

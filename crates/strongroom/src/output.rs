@@ -66,6 +66,13 @@ impl Output {
         eprintln!("strongroom: {text}");
     }
 
+    /// How far something is, over what was there before; `is_last` ends the line.
+    pub fn progress(&self, text: &str, is_last: bool) {
+        let mut stderr = std::io::stderr().lock();
+        let end = if is_last { "\n" } else { "" };
+        let _gone = write!(stderr, "\r{text}{end}").and_then(|()| stderr.flush());
+    }
+
     /// A failure on standard error.
     pub fn failure(&self, failure: &Failure) {
         if self.json {

@@ -139,6 +139,7 @@ pub fn keeper(data: &Path, places: &Places, file: &File) -> Result<strongroom_ke
             xdg_data_home: path("XDG_DATA_HOME"),
             home: path("HOME"),
             credentials_directory: path("CREDENTIALS_DIRECTORY"),
+            configuration: strongroom_keeper::ProtectorConfiguration::default(),
         },
         machine_protector: true,
         node: file.node.clone().unwrap_or_else(host_name),

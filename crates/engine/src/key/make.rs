@@ -1,12 +1,13 @@
-//! Making an application key.
+//! Making an application key, and another version of one.
 
-use strongroom_crypto::SealingKey;
-use strongroom_envelope::value::{self, Purpose};
-use strongroom_envelope::{Id, Timestamp, body};
-use strongroom_secret::{ApplicationKey, SecretBytes};
+use strongroom_envelope::value::Purpose;
+use strongroom_envelope::{Generation, Id, Timestamp, body};
+use strongroom_secret::SecretBytes;
 
-use super::body::{KeyBody, KeyVersion, State, place};
-use super::unwrap::WrapKeyHandle;
+use super::algorithm::Algorithm;
+use super::body::{KeyBody, KeyVersion};
+use super::state::State;
+use super::unwrap::{WrapKeyHandle, material};
 use crate::name::Name;
 use crate::rule::{Change, KeyHandle, NameChange, Randomness};
 
@@ -20,7 +21,10 @@ pub struct NewKey {
     pub handle: KeyHandle,
 }
 
-/// Makes a key with one active version, wrapped under `wrap`.
+/// Makes a key with one active version, wrapped under `wrap`, that seals values.
+///
+/// # Panics
+/// For a purpose that does not seal.
 pub fn new_application_key(
     name: Name,
     purpose: Purpose,
@@ -31,34 +35,50 @@ pub fn new_application_key(
     let mut random = [0; 10];
     randomness.fill(&mut random);
     let id = Id::v7(now.0, random);
-    let key = ApplicationKey::fill_with(|slot| randomness.fill(slot));
-    let first = KeyVersion {
-        number: FIRST,
-        state: State::Active,
-        created_at: now,
-        activated_at: now,
-        deactivated_at: Timestamp(0),
-        wrapped: wrap_version(&key, wrap, id, FIRST),
-    };
-    let handle = KeyHandle { key_id: id, version: FIRST, sealing: SealingKey::new(key.expose()) };
-    NewKey { id, body: KeyBody::new(name, purpose, now, first), handle }
+    let bytes = new_bytes(None, &mut |slot| randomness.fill(slot));
+    let first = new_version(id, 1, wrap, &bytes, now);
+    let body = KeyBody::new(name.clone(), purpose, None, now, first);
+    let material = material(&body, &bytes).expect("32 bytes are a key that seals");
+    let (state, generation) = (State::Active, Generation::NONE);
+    let handle = KeyHandle { key_id: id, version: 1, name, purpose, state, generation, material };
+    NewKey { id, body, handle }
 }
 
 impl NewKey {
     /// What stores it. The commit belongs to those that are witnessed: it creates a key.
     #[must_use]
     pub fn change(&self) -> Change {
-        let body = SecretBytes::from_vec(body::encode(&self.body));
-        Change::Put { key: KeyBody::record_key(self.id), body, name: NameChange::Take(self.body.name.clone()) }
+        key_change(self.id, &self.body, NameChange::Take(self.body.name.clone()))
     }
 }
 
-fn wrap_version(key: &ApplicationKey, wrap: &WrapKeyHandle, key_id: Id, number: u32) -> Vec<u8> {
-    let mut wrapped = Vec::new();
-    let place = place(key_id, number);
-    value::seal(&wrap.sealing, Purpose::Key, wrap.key_id, wrap.version, &place, key.expose(), &mut wrapped);
-    wrapped
+/// Writes a key's record.
+pub(super) fn key_change(id: Id, key: &KeyBody, name: NameChange) -> Change {
+    Change::Put { key: KeyBody::record_key(id), body: SecretBytes::from_vec(body::encode(key)), name }
 }
 
-/// The number of a key's first version.
-const FIRST: u32 = 1;
+/// The bytes of a new version.
+pub(super) fn new_bytes(_algorithm: Option<Algorithm>, fill: &mut dyn FnMut(&mut [u8])) -> SecretBytes {
+    let mut bytes = SecretBytes::with_capacity(KEY_BYTES);
+    fill(bytes.extend_zeroed(KEY_BYTES));
+    bytes
+}
+
+/// A version that is active at once.
+pub(super) fn new_version(id: Id, number: u32, wrap: &WrapKeyHandle, bytes: &SecretBytes, now: Timestamp) -> KeyVersion {
+    KeyVersion {
+        number,
+        state: State::Active,
+        created_at: now,
+        activated_at: now,
+        deactivated_at: Timestamp(0),
+        wrapped: wrap.wrap(id, number, bytes.expose()),
+        compromised_at: None,
+        destroy_at: None,
+        imported: None,
+        public: None,
+    }
+}
+
+/// Bytes of a symmetric key.
+pub(super) const KEY_BYTES: usize = 32;

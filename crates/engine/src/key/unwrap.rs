@@ -1,14 +1,15 @@
-//! Unwrapping a version of an application key.
+//! Unwrapping and wrapping the versions of an application key.
 
-use strongroom_crypto::SealingKey;
-use strongroom_envelope::Id;
+use strongroom_crypto::{SealingKey, mac};
 use strongroom_envelope::value::{self, Purpose};
-use strongroom_secret::{ApplicationKey, SecretBytes, WrapKey};
+use strongroom_envelope::{Generation, Id};
+use strongroom_secret::{SecretBytes, WrapKey, WrappingKey};
 
-use super::body::{KeyBody, ROOT_PROTECTOR, State, place};
-use crate::rule::{KeyHandle, Refusal};
+use super::body::{KeyBody, place};
+use super::state::State;
+use crate::rule::{KeyHandle, Material, Refusal};
 
-/// A wrap key of the keyring, ready for use.
+/// A key that wraps application keys, ready for use: one of the keyring, or the one that a protector yielded.
 pub struct WrapKeyHandle {
     /// Its id.
     pub key_id: Id,
@@ -16,6 +17,15 @@ pub struct WrapKeyHandle {
     pub version: u32,
     /// The key itself.
     pub sealing: SealingKey,
+}
+
+/// What the versions of one key can be unwrapped with now, and what a new one is wrapped under.
+#[derive(Default)]
+pub struct Wraps {
+    /// The keyring's wrap keys, oldest first.
+    pub root: Vec<WrapKeyHandle>,
+    /// What the key's own protector yielded, when it has one and that is at hand.
+    pub own: Option<std::sync::Arc<WrapKeyHandle>>,
 }
 
 /// Why a version cannot be used.
@@ -29,7 +39,7 @@ pub enum UnwrapError {
         /// The version asked for.
         version: u32,
     },
-    /// Its state does not let it open anything.
+    /// Its state does not let it be used.
     #[error("version {version} of the key `{key}` is {}", state.word())]
     NotUsable {
         /// Name of the key.
@@ -64,50 +74,111 @@ impl UnwrapError {
     #[must_use]
     pub fn refusal(self) -> Refusal {
         match self {
-            Self::NotUsable { key, .. } | Self::NeedsProtector { key, .. } => Refusal::KeyLocked { key },
+            Self::NeedsProtector { key, .. } => Refusal::KeyLocked { key },
+            Self::NotUsable { key, version, state } => Refusal::KeyNotUsable { key, version, state },
             Self::NoVersion { .. } | Self::DoesNotUnwrap { .. } => Refusal::DoesNotOpen,
         }
     }
 }
 
 impl WrapKeyHandle {
-    /// Readies a wrap key.
+    /// Readies a wrap key of the keyring.
     #[must_use]
     pub fn new(key_id: Id, version: u32, key: &WrapKey) -> Self {
         Self { key_id, version, sealing: SealingKey::new(key.expose()) }
     }
+
+    /// Readies what a protector yielded for the protection `id`.
+    #[must_use]
+    pub fn of_protection(id: Id, key: &WrappingKey) -> Self {
+        Self { key_id: id, version: 1, sealing: SealingKey::new(key.expose()) }
+    }
+
+    /// Wraps the bytes of a version for its place.
+    #[must_use]
+    pub(super) fn wrap(&self, key_id: Id, number: u32, bytes: &[u8]) -> Vec<u8> {
+        let mut wrapped = Vec::new();
+        let place = place(key_id, number);
+        value::seal(&self.sealing, Purpose::Key, self.key_id, self.version, &place, bytes, &mut wrapped);
+        wrapped
+    }
 }
 
-/// Readies a version of the key `id` for opening; whether it may also seal is told by [`KeyBody::active`].
+impl Wraps {
+    /// What a new version of this key is wrapped under.
+    pub(super) fn active(&self, body: &KeyBody) -> Result<&WrapKeyHandle, Refusal> {
+        let locked = || Refusal::KeyLocked { key: body.name.to_string() };
+        match &body.protection {
+            None => self.root.last().ok_or_else(locked),
+            Some(protection) => {
+                self.own.as_deref().filter(|own| own.key_id == protection.id).ok_or_else(locked)
+            }
+        }
+    }
+
+    fn named(&self, key_id: Id, version: u32) -> Option<&WrapKeyHandle> {
+        let all = self.root.iter().chain(self.own.as_deref());
+        all.into_iter().find(|wrap| (wrap.key_id, wrap.version) == (key_id, version))
+    }
+}
+
+/// The bytes of a version, whatever its state.
+///
+/// # Errors
+/// See [`UnwrapError`].
+pub fn unwrap_bytes(id: Id, body: &KeyBody, number: u32, wraps: &Wraps) -> Result<SecretBytes, UnwrapError> {
+    let key = || body.name.to_string();
+    let Some(stored) = body.version(number) else {
+        return Err(UnwrapError::NoVersion { key: key(), version: number });
+    };
+    if stored.state == State::Destroyed {
+        return Err(UnwrapError::NotUsable { key: key(), version: number, state: stored.state });
+    }
+    let failed = || UnwrapError::DoesNotUnwrap { key: key(), version: number };
+    let header = value::parse(&stored.wrapped).map_err(|_| failed())?;
+    let expected = match &body.protection {
+        // The protection's own wrapping key and no other: a version that somebody wrapped under another is not taken.
+        Some(protection) => header.key_id == protection.id,
+        None => wraps.root.iter().any(|wrap| wrap.key_id == header.key_id),
+    };
+    if !expected {
+        return Err(failed());
+    }
+    let Some(wrap) = wraps.named(header.key_id, header.key_version) else {
+        return Err(match &body.protection {
+            Some(_) => UnwrapError::NeedsProtector { key: key(), version: number, protector: body.protector.clone() },
+            None => failed(),
+        });
+    };
+    let mut bytes = SecretBytes::with_capacity(stored.wrapped.len());
+    value::open(&wrap.sealing, Purpose::Key, &place(id, number), &stored.wrapped, &mut bytes).map_err(|_| failed())?;
+    Ok(bytes)
+}
+
+/// Readies a version of the key `id`, whatever its state: whether it may be used is judged where it is asked for.
 ///
 /// # Errors
 /// See [`UnwrapError`].
 pub fn unwrap_version(
     id: Id,
+    generation: Generation,
     body: &KeyBody,
-    version: u32,
-    wrap_keys: &[WrapKeyHandle],
+    number: u32,
+    wraps: &Wraps,
 ) -> Result<KeyHandle, UnwrapError> {
-    let key = body.name.to_string();
-    let Some(stored) = body.version(version) else {
-        return Err(UnwrapError::NoVersion { key, version });
-    };
-    if !stored.state.opens() {
-        return Err(UnwrapError::NotUsable { key, version, state: stored.state });
-    }
-    if body.protector != ROOT_PROTECTOR {
-        return Err(UnwrapError::NeedsProtector { key, version, protector: body.protector.clone() });
-    }
-    let unwrapped = unwrap(id, version, &stored.wrapped, wrap_keys);
-    let application_key = unwrapped.ok_or(UnwrapError::DoesNotUnwrap { key, version })?;
-    Ok(KeyHandle { key_id: id, version, sealing: SealingKey::new(application_key.expose()) })
+    let bytes = unwrap_bytes(id, body, number, wraps)?;
+    let failed = || UnwrapError::DoesNotUnwrap { key: body.name.to_string(), version: number };
+    let stored = body.version(number).ok_or_else(failed)?;
+    let material = material(body, &bytes).ok_or_else(failed)?;
+    let (name, purpose, state) = (body.name.clone(), body.purpose, stored.state);
+    Ok(KeyHandle { key_id: id, version: number, name, purpose, state, generation, material })
 }
 
-fn unwrap(id: Id, version: u32, wrapped: &[u8], wrap_keys: &[WrapKeyHandle]) -> Option<ApplicationKey> {
-    let header = value::parse(wrapped).ok()?;
-    let named = (header.key_id, header.key_version);
-    let wrap = wrap_keys.iter().find(|wrap| (wrap.key_id, wrap.version) == named)?;
-    let mut bytes = SecretBytes::with_capacity(wrapped.len());
-    value::open(&wrap.sealing, Purpose::Key, &place(id, version), wrapped, &mut bytes).ok()?;
-    ApplicationKey::from_slice(bytes.expose()).ok()
+/// Makes of a version's bytes what it is used as.
+pub(super) fn material(body: &KeyBody, bytes: &SecretBytes) -> Option<Material> {
+    match body.purpose {
+        Purpose::Mac => Some(Material::Mac(mac::Key::new(bytes.expose()))),
+        Purpose::Sign => None,
+        _ => bytes.expose().try_into().ok().map(|key: &[u8; 32]| Material::Sealing(SealingKey::new(key))),
+    }
 }

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use strongroom_envelope::body::{self, Body, BodyError};
+use strongroom_envelope::value::Context;
 use strongroom_envelope::{Generation, Id, RecordKey, RecordKind, Timestamp};
 use strongroom_secret::SecretBytes;
 
 use super::{Change, Commit, Done, IdsRequest, KeyChoice, KeyHandle, Need, PageRequest, Refusal, Stop};
+use crate::key::Wraps;
 use crate::name::Name;
 use crate::policy::{Action, Decision, Object, Principal, decide};
 
@@ -34,6 +36,8 @@ pub struct Answers {
     pages: Vec<(PageRequest, Vec<(Name, Id)>)>,
     ids: Vec<(IdsRequest, Vec<Id>)>,
     keys: Vec<(KeyChoice, Result<Arc<KeyHandle>, Refusal>)>,
+    wraps: Vec<(Option<Id>, Arc<Wraps>)>,
+    stored: Vec<(Id, Vec<(u32, u64)>)>,
 }
 
 /// A record as the shell answered it, and as the first run of the rule decoded it: the runs after it look again.
@@ -62,6 +66,14 @@ impl Answers {
     /// Answers [`Need::Ids`].
     pub fn ids(&mut self, request: IdsRequest, ids: Vec<Id>) {
         self.ids.push((request, ids));
+    }
+    /// Answers [`Need::Wraps`].
+    pub fn wraps(&mut self, key: Option<Id>, wraps: Arc<Wraps>) {
+        self.wraps.push((key, wraps));
+    }
+    /// Answers [`Need::Stored`]: versions that have none may be left out.
+    pub fn stored(&mut self, key: Id, counts: Vec<(u32, u64)>) {
+        self.stored.push((key, counts));
     }
     /// Answers [`Need::Key`].
     pub fn key(&mut self, choice: KeyChoice, answer: Result<Arc<KeyHandle>, Refusal>) {
@@ -121,6 +133,8 @@ pub struct Trace {
     pub key: Option<(Id, u32)>,
     /// Number of items, for batch requests.
     pub count: Option<u32>,
+    /// The names of the values' contexts.
+    pub context: Vec<String>,
     permitted: bool,
 }
 
@@ -147,6 +161,7 @@ pub struct Facts<'a> {
     /// Where the next record answer is likely to stand.
     next: usize,
     name_expects: Vec<(RecordKind, Name, Option<Id>)>,
+    key_expects: Vec<(RecordKey, Generation)>,
     trace: Trace,
 }
 
@@ -158,7 +173,8 @@ impl<'a> Facts<'a> {
         answers: &'a Answers,
         randomness: &'a mut dyn Randomness,
     ) -> Self {
-        Self { now, principal, answers, randomness, next: 0, name_expects: Vec::new(), trace: Trace::default() }
+        let (name_expects, key_expects) = (Vec::new(), Vec::new());
+        Self { now, principal, answers, randomness, next: 0, name_expects, key_expects, trace: Trace::default() }
     }
 
     /// The time of this request.
@@ -202,6 +218,16 @@ impl<'a> Facts<'a> {
     /// Notes the number of items of a batch request for the audit line.
     pub fn count(&mut self, items: u32) {
         self.trace.count = Some(items);
+    }
+
+    /// Notes the names of a value's context for the audit line; its texts are never written.
+    pub fn context(&mut self, context: &Context) {
+        for (name, _) in context.pairs() {
+            let noted = &self.trace.context;
+            if noted.len() < Context::MOST_PAIRS && !noted.iter().any(|noted| noted == name) {
+                self.trace.context.push(name.to_owned());
+            }
+        }
     }
 
     /// Notes the key version used, where the rule did not ask for it by [`Facts::key`].
@@ -265,20 +291,41 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// An application key version, ready for use.
+    /// An application key version, ready for use. That an active one is still active becomes a precondition of the commit:
+    /// nothing is sealed under a version that was replaced meanwhile.
     pub fn key(&mut self, choice: &KeyChoice) -> Result<Arc<KeyHandle>, Stop> {
         let Some((_, answer)) = self.answers.keys.iter().find(|(asked, _)| asked == choice) else {
             return Err(Stop::Need(vec![Need::Key(choice.clone())]));
         };
         let handle = answer.as_ref().map_err(Clone::clone)?;
         self.trace.key = Some((handle.key_id, handle.version));
+        if matches!(choice, KeyChoice::Primary(_) | KeyChoice::Active(_)) {
+            let expected = (RecordKey::new(RecordKind::Key, handle.key_id), handle.generation);
+            if !self.key_expects.contains(&expected) {
+                self.key_expects.push(expected);
+            }
+        }
         Ok(Arc::clone(handle))
+    }
+
+    /// What the versions of a key are wrapped under; of none: of one that is being made.
+    pub fn wraps(&mut self, key: Option<Id>) -> Result<Arc<Wraps>, Stop> {
+        let answer = self.answers.wraps.iter().find(|(asked, _)| *asked == key);
+        answer.map(|(_, wraps)| Arc::clone(wraps)).ok_or_else(|| Stop::Need(vec![Need::Wraps(key)]))
+    }
+
+    /// How many stored values there are under each version of a key. A moment's picture.
+    pub fn stored(&mut self, key: Id) -> Result<&'a [(u32, u64)], Stop> {
+        let answers: &'a Answers = self.answers;
+        let answer = answers.stored.iter().find(|(asked, _)| *asked == key);
+        answer.map(|(_, counts)| counts.as_slice()).ok_or_else(|| Stop::Need(vec![Need::Stored(key)]))
     }
 
     /// Ends a rule that changes something: the preconditions are what the rule was told.
     pub fn commit<R>(&mut self, reply: R, changes: Vec<Change>) -> Done<R> {
         let told = self.answers.records.iter().filter(|answer| answer.told.load(Ordering::Relaxed));
-        let expects = told.filter_map(RecordAnswer::expectation).collect();
+        let keys = std::mem::take(&mut self.key_expects);
+        let expects = told.filter_map(RecordAnswer::expectation).chain(keys).collect();
         let names = std::mem::take(&mut self.name_expects);
         Done { reply, commit: Commit { changes, expects, names, witnessed: false } }
     }

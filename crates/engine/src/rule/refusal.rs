@@ -1,5 +1,9 @@
 //! Why an operation was refused.
 
+use strongroom_envelope::value::Purpose;
+
+use crate::key::State;
+
 /// Why an operation was refused. The shell turns each into one error code; none holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -60,6 +64,60 @@ pub enum Refusal {
     KeyLocked {
         /// Name or id of the key.
         key: String,
+    },
+    /// The version's state does not let it do this.
+    #[error("version {version} of the key `{key}` is {}", state.word())]
+    KeyNotUsable {
+        /// Name of the key.
+        key: String,
+        /// Its version.
+        version: u32,
+        /// The version's state.
+        state: State,
+    },
+    /// The version waits for its end.
+    #[error("version {version} of the key `{key}` waits to be destroyed")]
+    AwaitsDestruction {
+        /// Name of the key.
+        key: String,
+        /// Its version.
+        version: u32,
+    },
+    /// No version of the key is active.
+    #[error("the key `{key}` has no active version")]
+    NoActiveVersion {
+        /// Name of the key.
+        key: String,
+    },
+    /// A key is asked for what it is not for.
+    #[error("the key `{key}` is for {}", purpose.word())]
+    WrongPurpose {
+        /// Name of the key.
+        key: String,
+        /// What it is for.
+        purpose: Purpose,
+    },
+    /// There is no way from the version's state to the one asked for.
+    #[error("version {version} of the key `{key}` is {}: it cannot be {wanted}", state.word())]
+    NoTransition {
+        /// Name of the key.
+        key: String,
+        /// Its version.
+        version: u32,
+        /// The version's state.
+        state: State,
+        /// What was to be done: `activated`, `destroyed` …
+        wanted: &'static str,
+    },
+    /// Stored values are still sealed under the version.
+    #[error("{count} stored values are sealed under version {version} of the key `{key}`")]
+    KeyInUse {
+        /// Name of the key.
+        key: String,
+        /// Its version.
+        version: u32,
+        /// How many.
+        count: u64,
     },
     /// A record this needs failed verification and is kept aside.
     #[error("`{target}` is quarantined: {finding}")]

@@ -37,7 +37,7 @@ impl Operation for Delete {
         let found = live(facts, Self::ACTION, &self.selector)?;
         found.refuse_other_version(self.expected_version)?;
         let deleted_at = facts.now();
-        let mut head = found.head.clone();
+        let mut head = found.body.clone();
         head.deleted_at = Some(deleted_at);
         let change = head_change(found.id, &head, NameChange::None);
         let reply = DeleteReply { id: found.id, name: head.name, deleted_at };
@@ -80,7 +80,7 @@ impl Operation for Undelete {
 
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<UndeleteReply>, Stop> {
         let found = existing(facts, Self::ACTION, &self.selector)?;
-        let mut head = found.head.clone();
+        let mut head = found.body.clone();
         let reply = UndeleteReply { id: found.id, name: head.name.clone(), version: head.current };
         if head.deleted_at.take().is_none() {
             return Ok(Done::read(reply));

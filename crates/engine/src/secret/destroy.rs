@@ -41,7 +41,7 @@ impl Operation for Destroy {
         let found = existing(facts, Self::ACTION, &self.selector)?;
         let (reply, changes) = match self.version {
             Some(version) => self.one_version(&found, version, facts.now())?,
-            None => whole(found.id, found.head),
+            None => whole(found.id, found.body),
         };
         Ok(facts.commit(reply, changes))
     }
@@ -54,12 +54,12 @@ impl Destroy {
         version: u32,
         now: Timestamp,
     ) -> Result<(DestroyReply, Vec<Change>), Refusal> {
-        let entry = found.head.entry(Some(version)).ok_or_else(|| missing_version(&self.selector, version))?;
-        if version == found.head.current {
+        let entry = found.body.entry(Some(version)).ok_or_else(|| missing_version(&self.selector, version))?;
+        if version == found.body.current {
             let reason = "this version is the current one; store a new one first, or destroy the whole secret";
             return Err(Refusal::Invalid { field: "version", reason: reason.to_owned() });
         }
-        let mut head = found.head.clone();
+        let mut head = found.body.clone();
         head.updated_at = now;
         head.versions.retain(|row| row.number != version);
         let changes = vec![head_change(found.id, &head, NameChange::None), version_end(entry)];
@@ -113,10 +113,10 @@ impl Operation for Purge {
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<PurgeReply>, Stop> {
         let selector = Selector::Id(self.id);
         let found = find(facts, Self::ACTION, &selector)?;
-        let Some(found) = found.filter(|found| self.is_due(found.head, facts.now())) else {
+        let Some(found) = found.filter(|found| self.is_due(found.body, facts.now())) else {
             return Ok(Done::read(PurgeReply::NotDue));
         };
-        let (reply, changes) = whole(found.id, found.head);
+        let (reply, changes) = whole(found.id, found.body);
         Ok(facts.commit(PurgeReply::Destroyed(reply), changes))
     }
 }

@@ -1,29 +1,33 @@
-//! From what a caller gives to the head of a secret, authorised by its canonical name.
+//! From what a caller gives to the head of a secret, and what a deleted or changed one is refused with.
 
-use strongroom_envelope::Id;
+use strongroom_envelope::RecordKind;
 
 use super::body::SecretBody;
+use crate::find::{self, Named};
 use crate::name::{Name, Selector};
-use crate::policy::{Action, Object};
+use crate::policy::Action;
 use crate::rule::{Facts, Refusal, Stop};
 
 /// A secret that the caller may do this to.
-pub(super) struct Found<'a> {
-    pub id: Id,
-    pub head: &'a SecretBody,
+pub(super) type Found<'a> = find::Found<'a, SecretBody>;
+
+impl Named for SecretBody {
+    const KIND: RecordKind = RecordKind::Secret;
+    const WHAT: &'static str = "secret";
+
+    fn name(&self) -> &Name {
+        &self.name
+    }
 }
 
-/// The secret, or that there is none. Permission is judged before existence is told: a caller who may not learns nothing.
+/// The secret, or that there is none.
 pub(super) fn find<'a>(facts: &mut Facts<'a>, action: Action, selector: &Selector) -> Result<Option<Found<'a>>, Stop> {
-    match selector {
-        Selector::Name(name) => by_name(facts, action, name),
-        Selector::Id(id) => by_id(facts, action, *id),
-    }
+    find::find(facts, action, selector)
 }
 
 /// The secret, or the refusal of a missing one.
 pub(super) fn existing<'a>(facts: &mut Facts<'a>, action: Action, selector: &Selector) -> Result<Found<'a>, Stop> {
-    find(facts, action, selector)?.ok_or_else(|| missing(selector).into())
+    find::existing(facts, action, selector)
 }
 
 /// The secret, or the refusal of a missing or deleted one.
@@ -34,13 +38,13 @@ pub(super) fn live<'a>(facts: &mut Facts<'a>, action: Action, selector: &Selecto
 }
 
 pub(super) fn missing(selector: &Selector) -> Refusal {
-    Refusal::NotFound { what: "secret", target: selector.to_string() }
+    find::missing::<SecretBody>(selector)
 }
 
 impl Found<'_> {
     /// Refuses when the secret is deleted.
     pub fn refuse_deleted(&self, selector: &Selector) -> Result<(), Refusal> {
-        match self.head.deleted_at {
+        match self.body.deleted_at {
             Some(_) => Err(Refusal::Deleted { target: selector.to_string() }),
             None => Ok(()),
         }
@@ -48,36 +52,10 @@ impl Found<'_> {
 
     /// Compare-and-set: refuses when another version is current than the caller expects.
     pub fn refuse_other_version(&self, expected: Option<u32>) -> Result<(), Refusal> {
-        let found = self.head.current;
+        let found = self.body.current;
         match expected {
             Some(expected) if expected != found => Err(Refusal::VersionConflict { expected, found }),
             _ => Ok(()),
         }
-    }
-}
-
-fn by_name<'a>(facts: &mut Facts<'a>, action: Action, name: &Name) -> Result<Option<Found<'a>>, Stop> {
-    facts.permit(action, Object::Name(name.as_str()))?;
-    let Some(id) = facts.name(SecretBody::KIND, name)? else {
-        return Ok(None);
-    };
-    match facts.record::<SecretBody>(SecretBody::record_key(id))? {
-        Some(head) if head.name == *name => Ok(Some(Found { id, head })),
-        // Renamed or destroyed since the name was looked up.
-        Some(_) | None => Err(Stop::Stale),
-    }
-}
-
-/// An id is judged twice: first whether the caller may do this at all, then on the name it stands for. Whoever may not touch
-/// that name is answered as if nothing were there.
-fn by_id<'a>(facts: &mut Facts<'a>, action: Action, id: Id) -> Result<Option<Found<'a>>, Stop> {
-    facts.permit(action, Object::Id(id))?;
-    let Some(head) = facts.record::<SecretBody>(SecretBody::record_key(id))? else {
-        return Ok(None);
-    };
-    match facts.permit(action, Object::Name(head.name.as_str())) {
-        Ok(()) => Ok(Some(Found { id, head })),
-        Err(Stop::Refused(Refusal::Denied { .. })) => Ok(None),
-        Err(other) => Err(other),
     }
 }

@@ -41,7 +41,7 @@ impl Operation for Get {
         let found = live(facts, Self::ACTION, &self.selector)?;
         let (entry, stored) = version_record(facts, &found, &self.selector, self.version)?;
         let value = open(facts, &found, entry, stored)?;
-        let name = found.head.name.clone();
+        let name = found.body.name.clone();
         Ok(Done::read(GetReply { id: found.id, name, version: entry.number, value }))
     }
 }
@@ -56,7 +56,7 @@ pub(super) fn version_record<'a>(
     selector: &Selector,
     version: Option<u32>,
 ) -> Result<(&'a VersionEntry, &'a SecretVersionBody), Stop> {
-    let head: &'a SecretBody = found.head;
+    let head: &'a SecretBody = found.body;
     let entry = head.entry(version).ok_or_else(|| missing_version(selector, version.unwrap_or(head.current)))?;
     // When the head still lists it and it is gone, a later put has pruned it in between.
     let stored = facts.record::<SecretVersionBody>(entry.record_key())?.ok_or(Stop::Stale)?;
@@ -80,7 +80,7 @@ fn open(
     }
     let key = facts.key(&KeyChoice::Exact(stored.key_id, stored.key_version))?;
     let mut opened = SecretBytes::with_capacity(stored.value.len());
-    let header = value::open(&key.sealing, Purpose::Secrets, &place(entry), &stored.value, &mut opened)
+    let header = value::open(key.sealing(Purpose::Secrets)?, Purpose::Secrets, &place(entry), &stored.value, &mut opened)
         .map_err(|_| Refusal::DoesNotOpen)?;
     if (header.key_id, header.key_version) == (stored.key_id, stored.key_version) {
         Ok(opened)

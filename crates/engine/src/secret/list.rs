@@ -1,6 +1,6 @@
 //! `secret.list`: secrets by the beginning of their names, in pages.
 
-use strongroom_envelope::{Id, Timestamp};
+use strongroom_envelope::{Id, RecordKind, Timestamp};
 
 use super::LIST_LIMIT;
 use super::body::SecretBody;
@@ -81,7 +81,7 @@ impl Operation for List {
         facts.permit(Self::ACTION, Object::Name(&self.prefix))?;
         // One more than is shown tells whether there is another page.
         let (prefix, after) = (self.prefix.clone(), self.after.clone());
-        let request = PageRequest { kind: SecretBody::KIND, prefix, after, limit: self.limit + 1 };
+        let request = PageRequest { kind: RecordKind::Secret, prefix, after, limit: self.limit + 1 };
         let names = facts.page(&request)?;
         let shown = names.get(..self.limit).unwrap_or(names);
         facts.prefetch(shown.iter().map(|(_, id)| SecretBody::record_key(*id)))?;

@@ -67,7 +67,7 @@ impl Put {
         if let Some(expected) = self.expected_version.filter(|expected| *expected != 0) {
             return Err(Refusal::VersionConflict { expected, found: 0 }.into());
         }
-        let key = facts.key(&KeyChoice::Active(KEY_NAME))?;
+        let key = facts.key(&KeyChoice::Primary(KEY_NAME))?;
         let id = facts.new_id();
         let head = SecretBody::new(name.clone(), facts.now(), self.keep.unwrap_or(self.default_keep));
         self.store(facts, &key, id, head, NameChange::Take(name.clone()))
@@ -76,8 +76,8 @@ impl Put {
     fn update(&self, facts: &mut Facts<'_>, found: &Found<'_>) -> Result<Done<PutReply>, Stop> {
         found.refuse_deleted(&self.selector)?;
         found.refuse_other_version(self.expected_version)?;
-        let key = facts.key(&KeyChoice::Active(KEY_NAME))?;
-        let mut head = found.head.clone();
+        let key = facts.key(&KeyChoice::Primary(KEY_NAME))?;
+        let mut head = found.body.clone();
         head.keep = self.keep.unwrap_or(head.keep);
         self.store(facts, &key, found.id, head, NameChange::None)
     }
@@ -103,23 +103,24 @@ impl Put {
         let dropped: Vec<VersionEntry> = head.versions.drain(..surplus).collect();
 
         let mut changes = Vec::with_capacity(2 + dropped.len());
-        changes.push(self.version_change(key, id, &entry));
+        changes.push(self.version_change(key, id, &entry)?);
         changes.push(head_change(id, &head, name_change));
         changes.extend(dropped.iter().map(version_end));
         Ok(facts.commit(reply, changes))
     }
 
-    fn version_change(&self, key: &KeyHandle, secret_id: Id, entry: &VersionEntry) -> Change {
+    fn version_change(&self, key: &KeyHandle, secret_id: Id, entry: &VersionEntry) -> Result<Change, Refusal> {
+        let sealing = key.sealing(Purpose::Secrets)?;
         let mut sealed = Vec::new();
         let place = place(entry);
-        value::seal(&key.sealing, Purpose::Secrets, key.key_id, key.version, &place, self.value.expose(), &mut sealed);
+        value::seal(sealing, Purpose::Secrets, key.key_id, key.version, &place, self.value.expose(), &mut sealed);
         let length = sealed.len();
         let sealed_under = (key.key_id, key.version);
         let record = SecretVersionBody::new(secret_id, entry.number, entry.created_at, sealed_under, sealed);
         let mut bytes = Vec::with_capacity(length + VERSION_BODY_MARGIN);
         body::encode_into(&record, &mut bytes);
         let body = SecretBytes::from_vec(bytes);
-        Change::Put { key: entry.record_key(), body, name: NameChange::None }
+        Ok(Change::Put { key: entry.record_key(), body, name: NameChange::None })
     }
 }
 

@@ -1,8 +1,7 @@
 //! `secret.rename`: another name for the same secret.
 
-use strongroom_envelope::Id;
+use strongroom_envelope::{Id, RecordKind};
 
-use super::body::SecretBody;
 use super::find::live;
 use super::put::head_change;
 use super::reply::Remembered;
@@ -37,13 +36,13 @@ impl Operation for Rename {
         facts.permit(Self::ACTION, Object::Name(self.to.as_str()))?;
         let found = live(facts, Self::ACTION, &self.selector)?;
         let reply = RenameReply { id: found.id, name: self.to.clone() };
-        if found.head.name == self.to {
+        if found.body.name == self.to {
             return Ok(Done::read(reply));
         }
-        if facts.name(SecretBody::KIND, &self.to)?.is_some() {
+        if facts.name(RecordKind::Secret, &self.to)?.is_some() {
             return Err(Refusal::NameTaken { name: self.to.to_string() }.into());
         }
-        let mut head = found.head.clone();
+        let mut head = found.body.clone();
         let from = std::mem::replace(&mut head.name, self.to.clone());
         head.updated_at = facts.now();
         let change = head_change(found.id, &head, NameChange::Move { from, to: self.to.clone() });

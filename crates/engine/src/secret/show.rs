@@ -50,7 +50,7 @@ impl Operation for Show {
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<ShowReply>, Stop> {
         let found = existing(facts, Self::ACTION, &self.selector)?;
         let (_, stored) = version_record(facts, &found, &self.selector, None)?;
-        let head = found.head;
+        let head = found.body;
         Ok(Done::read(ShowReply {
             id: found.id,
             name: head.name.clone(),

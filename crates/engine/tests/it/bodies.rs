@@ -95,7 +95,7 @@ fn secret_and_its_version() {
 
     let version: SecretVersionBody = shell.body(RecordKind::SecretVersion, record);
     let bytes = body::encode(&version);
-    let (secret, key, value) = (id_text(id), id_text(shell.active.0), hex(&version.value));
+    let (secret, key, value) = (id_text(id), id_text(shell.active().0), hex(&version.value));
     let expected = format!("a8 0001 01 {secret} 02 01 03 {TIME} 04 67 6165732d323536 05 {key} 06 01 07 5861{value}");
     assert_eq!(hex(&bytes), expected.replace(' ', ""), "a value of one byte is 97 bytes sealed");
     assert_eq!(version.value[..4], [1, 1, 0, 1], "format, purpose secrets, suite");
@@ -137,7 +137,7 @@ fn the_shell_is_told_what_to_keep_in_memory() {
     shell.admin(&Delete { selector, expected_version: None }).unwrap();
     let noted = note(RecordKind::Secret, &bytes(&shell, RecordKind::Secret, id));
     assert_eq!(noted, Ok(Noted { name: Some(name("a")), newest, deleted_at: Some(BEGIN) }));
-    let noted = note(RecordKind::Key, &bytes(&shell, RecordKind::Key, shell.active.0));
+    let noted = note(RecordKind::Key, &bytes(&shell, RecordKind::Key, shell.active().0));
     assert_eq!(noted.map(|noted| noted.name), Ok(Some(name("secrets"))));
     assert_eq!(note(RecordKind::Token, b"anything"), Ok(Noted::default()));
     assert_eq!(note(RecordKind::Secret, b"anything"), Err(BodyError::Malformed));

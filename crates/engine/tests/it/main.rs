@@ -3,6 +3,8 @@
 
 mod bodies;
 mod canary;
+mod key_life;
+mod key_use;
 mod keys;
 mod names;
 mod policy;

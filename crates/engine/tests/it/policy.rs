@@ -5,7 +5,7 @@ use strongroom_engine::policy::{Action, Channel, Decision, Identity, Object, Pri
 use strongroom_envelope::Id;
 
 /// Action, then who may: admin local, admin network, data local, data network, read local, read network.
-const TABLE: [(&str, &str); 28] = [
+const TABLE: [(&str, &str); 50] = [
     ("secret.put", "yyyy--"),
     ("secret.get", "yyyyyy"),
     ("secret.show", "yyyyyy"),
@@ -14,6 +14,28 @@ const TABLE: [(&str, &str); 28] = [
     ("secret.delete", "yyyy--"),
     ("secret.undelete", "yyyy--"),
     ("secret.destroy", "yy----"),
+    ("key.create", "yy----"),
+    ("key.show", "yyyy--"),
+    ("key.list", "yyyy--"),
+    ("key.rotate", "yy----"),
+    ("key.reencrypt", "yy----"),
+    ("key.encrypt", "yyyy--"),
+    ("key.decrypt", "yyyy--"),
+    ("key.decrypt.compromised", "yy----"),
+    ("key.datakey", "yyyy--"),
+    ("key.rewrap", "yyyy--"),
+    ("key.random", "yyyyyy"),
+    ("key.mac", "yyyy--"),
+    ("key.verify", "yyyy--"),
+    ("key.state", "yy----"),
+    ("key.destroy", "yy----"),
+    ("key.undestroy", "yy----"),
+    ("key.protect", "y-----"),
+    ("key.unlock", "y-----"),
+    ("job.list", "yy----"),
+    ("job.show", "yy----"),
+    ("job.pause", "yy----"),
+    ("job.resume", "yy----"),
     ("token.issue", "yy----"),
     ("token.list", "yy----"),
     ("token.revoke", "yy----"),
@@ -125,13 +147,21 @@ fn model(role: Option<&str>, local: bool, word: &str) -> bool {
             let only_local = match noun {
                 "protector" => verb != "list",
                 "quarantine" => verb == "release",
+                "key" => ["protect", "unlock"].contains(&verb),
                 "unlock" | "lock" | "upgrade" => true,
                 _ => false,
             };
             local || !only_local
         }
-        "data" => noun == "status" || noun == "secret" && verb != "destroy",
-        "read" => noun == "status" || noun == "secret" && ["get", "show", "list"].contains(&verb),
+        "data" => match noun {
+            "status" => true,
+            "secret" => verb != "destroy",
+            "key" => {
+                ["show", "list", "encrypt", "decrypt", "datakey", "rewrap", "random", "mac", "verify"].contains(&verb)
+            }
+            _ => false,
+        },
+        "read" => noun == "status" || word == "key.random" || noun == "secret" && ["get", "show", "list"].contains(&verb),
         _ => false,
     }
 }

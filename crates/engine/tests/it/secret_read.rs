@@ -1,6 +1,5 @@
 //! Reading secrets: by name or id, by version; what is hidden, locked, swapped or damaged.
 
-use std::sync::Arc;
 
 use strongroom_engine::name::Selector;
 use strongroom_engine::policy::{Action, Channel, Identity, Principal, Role};
@@ -47,7 +46,7 @@ fn a_value_is_read_by_name_and_by_id() {
         assert_eq!((reply.id, reply.name.as_str(), reply.version), (id, "ftp/acme", 1));
         assert_eq!(reply.value.expose(), b"\x00binary\xff");
         assert_eq!(shell.last.trace.target, "ftp/acme");
-        assert_eq!(shell.last.trace.key, Some(shell.active), "the audit line names the key that was used");
+        assert_eq!(shell.last.trace.key, Some(shell.active()), "the audit line names the key that was used");
         assert_eq!(shell.last.changes, 0);
     }
 }
@@ -62,7 +61,7 @@ fn metadata_tells_all_but_the_value() {
     let shown = shell.admin(&Show { selector: by_name("a") }).unwrap();
     assert_eq!((shown.id, shown.name.as_str(), shown.version), (id, "a", 2));
     assert_eq!((shown.created_at, shown.updated_at, shown.deleted_at), (BEGIN, shell.now, None));
-    assert_eq!((shown.provider, shown.key, shown.key_version), (Provider::Aes256, shell.active.0, 2));
+    assert_eq!((shown.provider, shown.key, shown.key_version), (Provider::Aes256, shell.active().0, 2));
     assert_eq!((shown.keep, shown.provider.word()), (10, "aes-256"));
     let versions: Vec<_> = shown.versions.iter().map(|entry| (entry.number, entry.created_at)).collect();
     assert_eq!(versions, [(1, BEGIN), (2, shell.now)]);
@@ -77,7 +76,7 @@ fn a_version_opens_with_the_key_version_it_was_sealed_under() {
     for (version, value) in [(1, b"1"), (2, b"2")] {
         let reply = shell.admin(&Get { selector: by_name("a"), version: Some(version) }).unwrap();
         assert_eq!(reply.value.expose(), value);
-        assert_eq!(shell.last.trace.key, Some((shell.active.0, version)));
+        assert_eq!(shell.last.trace.key, Some((shell.active().0, version)));
     }
 }
 
@@ -201,10 +200,10 @@ fn a_value_whose_own_header_names_another_key_does_not_open() {
     let mut shell = Shell::new();
     put(&mut shell, "a", b"v");
     let key = version_key(&shell, "a");
-    let handle = Arc::clone(&shell.keys[&shell.active]);
+    let handle = shell.handle(shell.active());
     for (key_id, key_version, opens) in [(handle.key_id, 1, true), (Id([1; 16]), 1, false), (handle.key_id, 2, false)] {
         let (mut sealed, place) = (Vec::new(), Place::Record { key, field: 7, version: 1 });
-        value::seal(&handle.sealing, Purpose::Secrets, key_id, key_version, &place, b"w", &mut sealed);
+        value::seal(handle.sealing(Purpose::Secrets).unwrap(), Purpose::Secrets, key_id, key_version, &place, b"w", &mut sealed);
         forge(&mut shell, key, |version| version.value = sealed);
         let expected = if opens { Ok(b"w".to_vec()) } else { Err(Refusal::DoesNotOpen) };
         assert_eq!(get(&mut shell, by_name("a")), expected);

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use strongroom_crypto::SealingKey;
-use strongroom_engine::key::{WrapKeyHandle, new_application_key};
-use strongroom_engine::name::Name;
+use strongroom_engine::key::{KeyBody, Rotate, WrapKeyHandle, Wraps, new_application_key, unwrap_version};
+use strongroom_engine::name::{Name, Selector};
 use strongroom_engine::policy::{Channel, Identity, Principal, Role};
 use strongroom_engine::rule::{
     Answers, Change, Commit, Facts, KeyChoice, KeyHandle, NameChange, Need, Opened, Operation, Randomness, Refusal,
@@ -26,9 +25,6 @@ pub struct Shell {
     pub now: Timestamp,
     pub records: HashMap<RecordKey, (Generation, Vec<u8>)>,
     pub names: BTreeMap<(RecordKind, String), Id>,
-    pub keys: HashMap<(Id, u32), Arc<KeyHandle>>,
-    /// The active version of the key `secrets`.
-    pub active: (Id, u32),
     /// Records that cannot be served, with the refusal.
     pub refused: HashMap<RecordKey, Refusal>,
     pub locked_keys: bool,
@@ -81,17 +77,23 @@ pub fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 
+/// The keyring's only wrap key.
+fn wrap() -> WrapKeyHandle {
+    WrapKeyHandle::new(Id([9; 16]), 1, &WrapKey::from_slice(&[9; 32]).unwrap())
+}
+
+fn wraps() -> Wraps {
+    Wraps { root: vec![wrap()], own: None }
+}
+
 impl Shell {
     pub fn new() -> Self {
         let mut randomness = Seeded(7);
-        let wrap = WrapKeyHandle::new(Id([9; 16]), 1, &WrapKey::from_slice(&[9; 32]).unwrap());
-        let made = new_application_key(name(secret::KEY_NAME), Purpose::Secrets, &wrap, &mut randomness, BEGIN);
+        let made = new_application_key(name(secret::KEY_NAME), Purpose::Secrets, &wrap(), &mut randomness, BEGIN);
         let mut shell = Self {
             now: BEGIN,
             records: HashMap::new(),
             names: BTreeMap::new(),
-            keys: HashMap::new(),
-            active: (made.id, 1),
             refused: HashMap::new(),
             locked_keys: false,
             randomness,
@@ -100,19 +102,30 @@ impl Shell {
             last: Account::default(),
         };
         let change = made.change();
-        shell.keys.insert((made.id, 1), Arc::new(made.handle));
         shell.commit(Commit { changes: vec![change], ..Commit::default() }).unwrap();
         shell
     }
 
-    /// Adds a second key version and makes it the active one.
+    /// Makes a new version of the key for secrets, without a job.
     pub fn rotate(&mut self) {
-        let (key_id, version) = (self.active.0, self.active.1 + 1);
-        let mut key = [0; 32];
-        self.randomness.fill(&mut key);
-        let handle = KeyHandle { key_id, version, sealing: SealingKey::new(&key) };
-        self.keys.insert((key_id, version), Arc::new(handle));
-        self.active = (key_id, version);
+        let selector = Selector::Name(name(secret::KEY_NAME));
+        self.admin(&Rotate { selector, reencrypt: false, expected_version: None, rate: None }).unwrap();
+    }
+
+    /// The active version of the key for secrets.
+    pub fn active(&self) -> (Id, u32) {
+        let handle = self.key(&KeyChoice::Primary(secret::KEY_NAME)).unwrap();
+        (handle.key_id, handle.version)
+    }
+
+    /// A key version, ready for use.
+    pub fn handle(&self, (id, version): (Id, u32)) -> Arc<KeyHandle> {
+        self.key(&KeyChoice::Exact(id, version)).unwrap()
+    }
+
+    /// The record of the key with this name.
+    pub fn key_body(&self, name: &str) -> KeyBody {
+        self.body(RecordKind::Key, self.names[&(RecordKind::Key, name.to_owned())])
     }
 
     /// Lets `then` happen after the rule's run number `runs` of the next request: between its reading and its commit.
@@ -202,6 +215,8 @@ impl Shell {
                 let handle = self.key(&choice);
                 answers.key(choice, handle);
             }
+            Need::Wraps(id) => answers.wraps(id, Arc::new(wraps())),
+            Need::Stored(id) => answers.stored(id, self.stored(id)),
         }
     }
 
@@ -214,17 +229,45 @@ impl Shell {
     }
 
     fn key(&self, choice: &KeyChoice) -> Result<Arc<KeyHandle>, Refusal> {
+        let locked = || Refusal::KeyLocked { key: secret::KEY_NAME.to_owned() };
         if self.locked_keys {
-            return Err(Refusal::KeyLocked { key: secret::KEY_NAME.to_owned() });
+            return Err(locked());
         }
-        let version = match choice {
-            KeyChoice::Active(key) => {
-                assert_eq!(*key, secret::KEY_NAME);
-                self.active
-            }
-            KeyChoice::Exact(id, version) => (*id, *version),
+        let id = match choice {
+            KeyChoice::Primary(name) => self.names[&(RecordKind::Key, (*name).to_owned())],
+            KeyChoice::Active(id) | KeyChoice::Exact(id, _) | KeyChoice::Whatever(id, _) => *id,
         };
-        self.keys.get(&version).cloned().ok_or(Refusal::DoesNotOpen)
+        let (generation, bytes) = self.records.get(&KeyBody::record_key(id)).ok_or(Refusal::DoesNotOpen)?;
+        let key: KeyBody = body::decode_strict(bytes).unwrap();
+        let name = key.name.to_string();
+        let version = match choice {
+            KeyChoice::Primary(_) | KeyChoice::Active(_) => {
+                key.active().ok_or(Refusal::NoActiveVersion { key: name })?
+            }
+            KeyChoice::Exact(_, number) => {
+                let version = key.version(*number).ok_or(Refusal::DoesNotOpen)?;
+                if !version.state.opens() {
+                    let (version, state) = (*number, version.state);
+                    return Err(Refusal::KeyNotUsable { key: name, version, state });
+                }
+                version
+            }
+            KeyChoice::Whatever(_, number) => key.version(*number).ok_or(Refusal::DoesNotOpen)?,
+        };
+        let handle = unwrap_version(id, *generation, &key, version.number, &wraps());
+        handle.map(Arc::new).map_err(strongroom_engine::key::UnwrapError::refusal)
+    }
+
+    fn stored(&self, key: Id) -> Vec<(u32, u64)> {
+        let mut counts = BTreeMap::new();
+        for (_, (_, body)) in self.records.iter().filter(|(at, _)| at.kind == RecordKind::SecretVersion) {
+            if let Some((id, version)) = secret::sealed_under(body)
+                && id == key
+            {
+                *counts.entry(version).or_default() += 1;
+            }
+        }
+        counts.into_iter().collect()
     }
 
     /// Applies a commit when everything it expects still holds.

@@ -52,6 +52,7 @@ fn write(line: &Line, signed: bool, out: &mut Vec<u8>) {
     optional_number("key_version", line.key_version.map(u64::from), out);
     text_field("outcome", &line.outcome, out);
     optional_number("count", line.count, out);
+    optional_texts("context", &line.context, out);
     if let Some(request) = line.request {
         id_field("request", request, out);
     }
@@ -83,8 +84,24 @@ fn optional_text(name: &str, text: &str, out: &mut Vec<u8>) {
     }
 }
 
+fn optional_texts(name: &str, texts: &[String], out: &mut Vec<u8>) {
+    if texts.is_empty() {
+        return;
+    }
+    field(name, out);
+    for (place, text) in texts.iter().enumerate() {
+        out.push(if place == 0 { b'[' } else { b',' });
+        quoted(text, out);
+    }
+    out.push(b']');
+}
+
 fn text_field(name: &str, text: &str, out: &mut Vec<u8>) {
     field(name, out);
+    quoted(text, out);
+}
+
+fn quoted(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     for character in text.chars() {
         escaped(character, out);

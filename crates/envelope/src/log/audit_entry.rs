@@ -30,6 +30,8 @@ pub struct AuditEntry {
     pub count: u64,
     /// The request's id; zeros when nobody asked.
     pub request: Id,
+    /// The names of the values' contexts, without their texts.
+    pub context: Vec<String>,
 }
 
 impl AuditEntry {
@@ -38,16 +40,26 @@ impl AuditEntry {
 
     pub(super) fn write<W: Write>(&self, encoder: &mut Encoder<W>) -> Result<(), encode::Error<W::Error>> {
         let key = self.key.as_ref().map_or(&[][..], |key| &key.0);
-        encoder.array(10)?.i64(self.time.0)?;
+        encoder.array(10 + u64::from(!self.context.is_empty()))?.i64(self.time.0)?;
         encoder.str(&self.principal)?.str(&self.remote)?;
         encoder.str(&self.operation)?.str(&self.target)?;
         encoder.bytes(key)?.u32(self.key_version)?;
         encoder.str(&self.outcome)?.u64(self.count)?;
-        encoder.bytes(&self.request.0)?.ok()
+        encoder.bytes(&self.request.0)?;
+        if !self.context.is_empty() {
+            encoder.array(self.context.len() as u64)?;
+            for name in &self.context {
+                encoder.str(name)?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn read(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        body::array_of(decoder, 10)?;
+        let fields = decoder.array()?;
+        if !matches!(fields, Some(10 | 11)) {
+            return Err(DecodeError::message("an array of another length"));
+        }
         Ok(Self {
             time: decoder.decode()?,
             principal: decoder.str()?.to_owned(),
@@ -62,6 +74,10 @@ impl AuditEntry {
             outcome: decoder.str()?.to_owned(),
             count: decoder.u64()?,
             request: decoder.decode()?,
+            context: match fields {
+                Some(11) => body::items(decoder, 1, |decoder| Ok(decoder.str()?.to_owned()))?,
+                _ => Vec::new(),
+            },
         })
     }
 }

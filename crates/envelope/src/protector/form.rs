@@ -5,7 +5,10 @@ use minicbor::encode::Write;
 use minicbor::{Encoder, encode};
 use strongroom_crypto::password::{Algorithm, CEILING, FLOOR, Parameters};
 
-use super::{LONGEST_TEXT, MOST_PAIRS, ProtectorKind, ProtectorRecord, ProtectorRefusal, WRAPPED_LENGTH};
+use super::{
+    LONGEST_BLOB, LONGEST_PARAMETER, LONGEST_TEXT, MOST_PAIRS, ProtectorKind, ProtectorRecord, ProtectorRefusal,
+    WRAPPED_LENGTH,
+};
 use crate::body::{self, Rest};
 use crate::{Id, RecordKey, Timestamp};
 
@@ -45,11 +48,26 @@ pub(super) fn check(key: RecordKey, record: &ProtectorRecord) -> Result<(), Prot
     if !(FLOOR.salt..=CEILING.salt).contains(&length) {
         return Err(ProtectorRefusal::Salt { length });
     }
+    check_means(record)?;
     match (record.kind, &record.parameters) {
         (ProtectorKind::Password, Some(parameters)) => parameters.check().map_err(ProtectorRefusal::Parameters),
         (ProtectorKind::Password, None) | (_, Some(_)) => Err(ProtectorRefusal::ParametersMisplaced),
         (_, None) => Ok(()),
     }
+}
+
+/// What names the kind's own means: there exactly when the kind has them.
+fn check_means(record: &ProtectorRecord) -> Result<(), ProtectorRefusal> {
+    let kind = record.kind;
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let parameter_fits = record.parameter.len() <= LONGEST_PARAMETER && record.parameter.bytes().all(is_name);
+    if !parameter_fits || record.parameter.is_empty() == kind.has_parameter() {
+        return Err(ProtectorRefusal::Parameter { kind });
+    }
+    if record.blob.len() > LONGEST_BLOB || record.blob.is_empty() == kind.has_blob() {
+        return Err(ProtectorRefusal::Blob { kind });
+    }
+    Ok(())
 }
 
 /// The body's fields as they are written, before they are judged.
@@ -62,6 +80,8 @@ struct Fields<'a> {
     salt: &'a [u8],
     derivation: Option<Derivation>,
     wrapped: &'a [u8],
+    parameter: Option<&'a str>,
+    blob: Option<&'a [u8]>,
 }
 
 /// Algorithm and its three numbers.
@@ -79,12 +99,18 @@ impl<'a> Fields<'a> {
             salt: &record.salt,
             derivation: record.parameters.map(Derivation::of),
             wrapped: &record.wrapped,
+            parameter: Some(record.parameter.as_str()).filter(|parameter| !parameter.is_empty()),
+            blob: Some(record.blob.as_slice()).filter(|blob| !blob.is_empty()),
         }
     }
 
     fn into_record(self) -> Result<ProtectorRecord, ProtectorRefusal> {
         let kind = ProtectorKind::from_name(self.kind).ok_or_else(|| unknown_kind(self.kind))?;
         let wrapped: [u8; WRAPPED_LENGTH] = self.wrapped.try_into().map_err(|_| ProtectorRefusal::Body)?;
+        // What is absent is left out: an empty field would be a second form of the same record.
+        if self.parameter.is_some_and(str::is_empty) || self.blob.is_some_and(<[u8]>::is_empty) {
+            return Err(ProtectorRefusal::Body);
+        }
         Ok(ProtectorRecord {
             store_id: self.store_id,
             protector_id: self.protector_id,
@@ -94,11 +120,16 @@ impl<'a> Fields<'a> {
             salt: self.salt.to_vec(),
             parameters: self.derivation.map(Derivation::parameters).transpose()?,
             wrapped,
+            parameter: self.parameter.unwrap_or_default().to_owned(),
+            blob: self.blob.unwrap_or_default().to_vec(),
         })
     }
 
     fn write<W: Write>(&self, encoder: &mut Encoder<W>) -> Result<(), encode::Error<W::Error>> {
-        let fields = 8 + u64::from(self.derivation.is_some());
+        let fields = 8
+            + u64::from(self.derivation.is_some())
+            + u64::from(self.parameter.is_some())
+            + u64::from(self.blob.is_some());
         encoder.map(fields)?.u8(0)?.u32(VERSION)?;
         encoder.u8(1)?.bytes(&self.store_id.0)?;
         encoder.u8(2)?.bytes(&self.protector_id.0)?;
@@ -115,7 +146,14 @@ impl<'a> Fields<'a> {
                 encoder.u32(number)?;
             }
         }
-        encoder.u8(8)?.bytes(self.wrapped)?.ok()
+        encoder.u8(8)?.bytes(self.wrapped)?;
+        if let Some(parameter) = self.parameter {
+            encoder.u8(9)?.str(parameter)?;
+        }
+        if let Some(blob) = self.blob {
+            encoder.u8(10)?.bytes(blob)?;
+        }
+        encoder.ok()
     }
 
     fn read(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
@@ -137,16 +175,41 @@ impl<'a> Fields<'a> {
         let created_at = decoder.decode()?;
         body::expect_key(decoder, 6)?;
         let salt = decoder.bytes()?;
-        let derivation = if fields == Some(9) {
-            body::expect_key(decoder, 7)?;
-            Some(Derivation::read(decoder)?)
-        } else {
-            None
-        };
-        body::expect_key(decoder, 8)?;
-        let wrapped = decoder.bytes()?;
-        Ok(Self { store_id, protector_id, kind, bound_to, created_at, salt, derivation, wrapped })
+        let mut left = fields.unwrap_or(0).saturating_sub(7);
+        let mut key = next_key(decoder, &mut left)?;
+        let derivation = optional(decoder, &mut left, &mut key, 7, Derivation::read)?;
+        let wrapped = optional(decoder, &mut left, &mut key, 8, Decoder::bytes)?.unwrap_or_default();
+        let parameter = optional(decoder, &mut left, &mut key, 9, Decoder::str)?;
+        let blob = optional(decoder, &mut left, &mut key, 10, Decoder::bytes)?;
+        Ok(Self { store_id, protector_id, kind, bound_to, created_at, salt, derivation, wrapped, parameter, blob })
     }
+}
+
+/// The field's key, unless all fields have been read.
+fn next_key(decoder: &mut Decoder<'_>, left: &mut u64) -> Result<Option<u64>, DecodeError> {
+    match left.checked_sub(1) {
+        None => Ok(None),
+        Some(rest) => {
+            *left = rest;
+            decoder.u64().map(Some)
+        }
+    }
+}
+
+/// The field of this key, if `key` is its key; `key` is the next one's afterwards.
+fn optional<'b, T>(
+    decoder: &mut Decoder<'b>,
+    left: &mut u64,
+    key: &mut Option<u64>,
+    wanted: u64,
+    read: impl FnOnce(&mut Decoder<'b>) -> Result<T, DecodeError>,
+) -> Result<Option<T>, DecodeError> {
+    if *key != Some(wanted) {
+        return Ok(None);
+    }
+    let field = read(decoder)?;
+    *key = next_key(decoder, left)?;
+    Ok(Some(field))
 }
 
 impl Derivation {

@@ -62,6 +62,10 @@ fn place<'a>(store_id: &'a Id, protector_id: &'a Id, kind: ProtectorKind) -> [&'
         ProtectorKind::Account => (&[7], "account"),
         ProtectorKind::Machine => (&[7], "machine"),
         ProtectorKind::Password => (&[8], "password"),
+        ProtectorKind::Shares => (&[6], "shares"),
+        ProtectorKind::Rsa => (&[3], "rsa"),
+        ProtectorKind::Pkcs11 => (&[6], "pkcs11"),
+        ProtectorKind::Plugin => (&[6], "plugin"),
     };
     [labels::PROTECTOR_WRAP.as_bytes(), &store_id.0, &protector_id.0, length, name.as_bytes()]
 }

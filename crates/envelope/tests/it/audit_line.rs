@@ -61,6 +61,7 @@ fn expected(fields: &Vector) -> Line {
         key_version: number("key_version").map(|version| version.try_into().unwrap()),
         outcome: text("outcome"),
         count: number("count"),
+        context: Vec::new(),
         request: id("request"),
         epoch: number("epoch"),
         index: number("index").map(|index| index.try_into().unwrap()),
@@ -151,6 +152,7 @@ fn entries_come_back_from_their_lines() {
         outcome: "ok".into(),
         count: 12,
         request: Id([2; 16]),
+        context: vec!["region".into(), "te\"nant".into()],
     };
     let bare = AuditEntry {
         principal: "system".into(),
@@ -162,7 +164,7 @@ fn entries_come_back_from_their_lines() {
         let line = Line { seq: 9, node: "n".into(), ..Line::of_entry(&entry, 42, 7) };
         assert_eq!((line.epoch, line.index), (Some(42), Some(7)));
         let said = rendered(&line);
-        for absent in ["\"remote\"", "\"target\"", "\"key\"", "\"key_version\"", "\"count\"", "\"request\""] {
+        for absent in ["\"remote\"", "\"target\"", "\"key\"", "\"key_version\"", "\"count\"", "\"request\"", "\"context\""] {
             assert_eq!(said.contains(absent), entry.count > 0, "{absent}");
         }
         let read = parse(said.as_bytes()).unwrap();

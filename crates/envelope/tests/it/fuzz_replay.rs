@@ -23,8 +23,12 @@ mod protector;
 mod record_header;
 #[path = "../../../../fuzz/targets/snapshot_page.rs"]
 mod snapshot_page;
+#[path = "../../../../fuzz/targets/stream_header.rs"]
+mod stream_header;
 #[path = "../../../../fuzz/targets/timestamp.rs"]
 mod timestamp;
+#[path = "../../../../fuzz/targets/two_tier.rs"]
+mod two_tier;
 #[path = "../../../../fuzz/targets/value.rs"]
 mod value;
 #[path = "../../../../fuzz/targets/value_text.rs"]
@@ -32,7 +36,7 @@ mod value_text;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 12] = [
+const TARGETS: [(&str, Target); 14] = [
     ("anchor_slot", anchor_slot::target),
     ("audit_line", audit_line::target),
     ("body", body::target),
@@ -42,7 +46,9 @@ const TARGETS: [(&str, Target); 12] = [
     ("protector", protector::target),
     ("record_header", record_header::target),
     ("snapshot_page", snapshot_page::target),
+    ("stream_header", stream_header::target),
     ("timestamp", timestamp::target),
+    ("two_tier", two_tier::target),
     ("value", value::target),
     ("value_text", value_text::target),
 ];

@@ -89,6 +89,7 @@ fn expected_entry(entry: &Vector) -> AuditEntry {
         outcome: entry.text("outcome").into(),
         count: entry.u64("count"),
         request: entry.id("request"),
+        context: Vec::new(),
     }
 }
 

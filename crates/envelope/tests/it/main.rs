@@ -4,6 +4,7 @@
 mod anchor;
 mod audit_line;
 mod body;
+mod exchange;
 mod fuzz_replay;
 mod keyring;
 mod log;
@@ -12,5 +13,7 @@ mod protector;
 mod random_round_trip;
 mod record;
 mod snapshot;
+mod stream;
+mod two_tier;
 mod value;
 mod vector;

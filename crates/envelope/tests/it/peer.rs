@@ -28,8 +28,13 @@ fn script(name: &str) -> std::path::PathBuf {
 
 /// The peer's answers to all requests, in order, out of one process.
 fn ask(requests: Vec<Value>) -> Vec<Value> {
+    ask_script("peer.py", requests)
+}
+
+/// The answers of a script that speaks the peer's protocol.
+pub fn ask_script(name: &str, requests: Vec<Value>) -> Vec<Value> {
     let mut peer: Child = python()
-        .arg(script("peer.py"))
+        .arg(script(name))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -11,7 +11,7 @@ use crate::vector::{Vector, check_all, named};
 
 #[test]
 fn vectors() {
-    check_all("protector", 55, |vector| {
+    check_all("protector", 78, |vector| {
         let key = RecordKey::from_bytes(&vector.bytes("record_key")).unwrap();
         let stored = vector.bytes("stored");
         match protector::parse(key, &stored) {
@@ -65,6 +65,8 @@ fn expected(fields: &Vector) -> ProtectorRecord {
             Parameters { algorithm }
         }),
         wrapped: fields.array("wrapped"),
+        parameter: if fields.has("parameter") { fields.text("parameter").to_owned() } else { String::new() },
+        blob: if fields.has("blob") { fields.bytes("blob") } else { Vec::new() },
     }
 }
 
@@ -83,6 +85,8 @@ fn class(refusal: &ProtectorRefusal) -> &'static str {
         ProtectorRefusal::BoundTo => "bound_to",
         ProtectorRefusal::Salt { .. } => "salt",
         ProtectorRefusal::ParametersMisplaced => "parameters_misplaced",
+        ProtectorRefusal::Parameter { .. } => "parameter",
+        ProtectorRefusal::Blob { .. } => "blob",
         ProtectorRefusal::Algorithm { .. } => "algorithm",
         ProtectorRefusal::Parameters(_) => "parameters",
     }
@@ -90,7 +94,7 @@ fn class(refusal: &ProtectorRefusal) -> &'static str {
 
 #[test]
 fn every_bit_and_every_length_matters() {
-    for name in ["account", "machine", "password"] {
+    for name in ["account", "machine", "password", "shares", "rsa", "pkcs11", "plugin"] {
         let vector = named(&format!("protector/{name}"));
         let (key, stored) = (vector.record_key("record_key"), vector.bytes("stored"));
         let mac_key = mac_key(&vector.root_key());
@@ -139,6 +143,8 @@ fn password_record() -> ProtectorRecord {
         salt: vec![1; 32],
         parameters: Some(Parameters::default()),
         wrapped: [9; 104],
+        parameter: String::new(),
+        blob: Vec::new(),
     }
 }
 
@@ -154,7 +160,7 @@ fn what_could_not_be_read_is_not_written() {
         protector::encode(&record, &mac_key, key, Generation::new(1, 0))
     };
     assert!(encode(&|_| ()).is_ok());
-    let refused: [(&str, Change<'_>); 8] = [
+    let refused: [(&str, Change<'_>); 12] = [
         ("another id", &|record| record.protector_id = Id::NIL),
         ("long text", &|record| record.bound_to[0].1 = "x".repeat(257)),
         ("control", &|record| record.bound_to[0].0 = "a\nb".into()),
@@ -162,6 +168,18 @@ fn what_could_not_be_read_is_not_written() {
         ("short salt", &|record| record.salt.truncate(15)),
         ("no cost", &|record| record.parameters = None),
         ("account with cost", &|record| record.kind = ProtectorKind::Account),
+        ("password with a parameter", &|record| record.parameter = "office".into()),
+        ("password with a blob", &|record| record.blob = vec![1]),
+        ("a kind without its means", &|record| {
+            record.kind = ProtectorKind::Rsa;
+            record.parameters = None;
+        }),
+        ("a path for a name", &|record| {
+            record.kind = ProtectorKind::Plugin;
+            record.parameters = None;
+            record.parameter = "../plugin".into();
+            record.blob = vec![1];
+        }),
         ("beyond 4,096 bytes", &|record| {
             record.bound_to = vec![("n".repeat(256), "t".repeat(256)); 8];
         }),

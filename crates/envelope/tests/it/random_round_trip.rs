@@ -58,10 +58,11 @@ fn change(epoch: u64) -> impl Strategy<Value = LoggedChange> {
 }
 
 fn entry() -> impl Strategy<Value = AuditEntry> {
-    ((moment(), text(), text(), text(), text()), (option::of(id()), any::<u32>(), text(), any::<u64>(), id())).prop_map(
+    ((moment(), text(), text(), text(), text()), (option::of(id()), any::<u32>(), text(), any::<u64>(), id(), vec(text(), 0..3)))
+        .prop_map(
         |((time, principal, remote, operation, target), rest)| {
-            let (key, key_version, outcome, count, request) = rest;
-            AuditEntry { time, principal, remote, operation, target, key, key_version, outcome, count, request }
+            let (key, key_version, outcome, count, request, context) = rest;
+            AuditEntry { time, principal, remote, operation, target, key, key_version, outcome, count, request, context }
         },
     )
 }
@@ -119,8 +120,9 @@ fn protector_record() -> impl Strategy<Value = ProtectorRecord> {
         vec((printable, printable), 0..16),
         proptest::sample::select(ProtectorKind::ALL.to_vec()),
         (any::<[u8; 32]>(), any::<[u8; 32]>()),
+        ("[a-z0-9-]{1,128}", vec(any::<u8>(), 1..=500)),
     )
-        .prop_map(|((store_id, protector_id, created_at, salt), bound_to, kind, parts)| {
+        .prop_map(|((store_id, protector_id, created_at, salt), bound_to, kind, parts, means)| {
             let mut wrapped = [0; 104];
             wrapped[..32].copy_from_slice(&parts.0);
             wrapped[72..].copy_from_slice(&parts.1);
@@ -133,6 +135,8 @@ fn protector_record() -> impl Strategy<Value = ProtectorRecord> {
                 salt,
                 parameters: (kind == ProtectorKind::Password).then(Default::default),
                 wrapped,
+                parameter: Some(means.0).filter(|_| kind.has_parameter()).unwrap_or_default(),
+                blob: Some(means.1).filter(|_| kind.has_blob()).unwrap_or_default(),
             }
         })
 }

@@ -73,6 +73,14 @@ pub enum ReadError {
         /// How many it must have.
         expected: u64,
     },
+    /// It is empty, or too long for what it is for.
+    #[error("secret file {} is empty or has more than {most} bytes", path.display())]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes are accepted.
+        most: usize,
+    },
     /// Its directory is not to be trusted or not to be reached.
     #[error("secret file {}: {source}", path.display())]
     Directory {
@@ -110,6 +118,7 @@ impl ReadError {
             Self::WrongLength { path, .. } => {
                 format!("bring {} back whole from a copy", path.display())
             }
+            Self::Unfit { path, .. } => format!("put the right file at {}", path.display()),
             Self::Directory { source, .. } => source.how_to_mend(),
         }
     }

@@ -4,11 +4,15 @@ use strongroom_crypto::random;
 use strongroom_envelope::protector::{self, ProtectorRecord};
 use strongroom_envelope::{Generation, Id};
 use strongroom_protector::{
-    CreateError, ForgetError, Kind, Password, Protector, ReadError, UnwrapError, WrapError, WrappingTerms,
+    ConfiguredError, CreateError, ForgetError, Given, Kind, Password, Protector, ReadError, UnwrapError, WrapError,
+    WrappingTerms, configured,
 };
 use strongroom_secret::{Passphrase, RootKey};
 
 use crate::fixture::{CHEAP, NOW, Place, STORE, new_root, opens, refusal, wrap};
+use crate::plugin::Bench;
+use crate::rsa::Office;
+use crate::softhsm::SoftHsm;
 
 /// One implementation: how to make it, and whether it keeps something outside the record.
 struct Subject<'a> {
@@ -55,6 +59,58 @@ fn password() {
         make: &|store_id| {
             let passphrase = Passphrase::from_slice(b"four plain words here");
             Box::new(Password::with_parameters(store_id, passphrase, CHEAP))
+        },
+    });
+}
+
+#[test]
+fn rsa() {
+    let Some(office) = Office::new("conformance::rsa") else { return };
+    let mut surroundings = office.surroundings("office.pem", "office.key");
+    conforms(&Subject {
+        kind: Kind::Rsa,
+        attended: false,
+        has_secret_file: false,
+        changed_bytes: &[0, 24, 71, 103],
+        make: &|store_id| {
+            let mut surroundings = surroundings.clone();
+            surroundings.store_id = store_id;
+            crate::rsa::of(surroundings)
+        },
+    });
+    surroundings.configuration.rsa.clear();
+    let gone = configured(&surroundings.into(), Kind::Rsa, "office", Given::Nothing);
+    assert!(matches!(gone, Err(ConfiguredError::Missing { .. })));
+}
+
+#[test]
+fn pkcs11() {
+    let Some(token) = SoftHsm::new("conformance::pkcs11") else { return };
+    conforms(&Subject {
+        kind: Kind::Pkcs11,
+        attended: false,
+        has_secret_file: false,
+        changed_bytes: &[0, 103],
+        make: &|store_id| {
+            let mut surroundings = token.surroundings();
+            surroundings.store_id = store_id;
+            token.protector_in(surroundings)
+        },
+    });
+}
+
+#[test]
+fn plugin() {
+    let Some(bench) = Bench::with_example("conformance::plugin") else { return };
+    conforms(&Subject {
+        kind: Kind::Plugin,
+        attended: false,
+        has_secret_file: false,
+        changed_bytes: &[0, 103],
+        make: &|store_id| {
+            let mut surroundings = bench.surroundings();
+            surroundings.store_id = store_id;
+            configured(&surroundings.into(), Kind::Plugin, "vault", Given::Nothing).unwrap()
         },
     });
 }

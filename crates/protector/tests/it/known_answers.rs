@@ -95,6 +95,8 @@ fn check(protector: &dyn Protector, name: &str, parameters: Option<Parameters>) 
         salt: (0x40..0x60).collect(),
         parameters,
         wrapped: answer(&format!("{name}_WRAPPED_ROOT")).try_into().unwrap(),
+        parameter: String::new(),
+        blob: Vec::new(),
     };
     let terms = WrappingTerms::of(&record);
     let wrapping_key = protector.wrapping_key(record.protector_id, &terms).unwrap();

@@ -1,0 +1,17 @@
+//! `key`: keys for applications, and the life of every key.
+
+mod manage;
+mod r#use;
+
+pub use manage::{
+    CreateRequest, DestroyRequest, Key, ListReply, ListRequest, Purpose, RotateReply, RotateRequest, ShowRequest,
+    StateRequest, Step, UndestroyRequest, Version, Withheld,
+};
+pub use r#use::{
+    Context, DatakeyReply, DatakeyRequest, DecryptItem, DecryptReply, DecryptRequest, EncryptItem, EncryptReply,
+    EncryptRequest, ItemError, MacReply, MacRequest, Plaintext, RandomReply, RandomRequest, RewrapRequest, Sealed,
+    Verdict, VerifyItem, VerifyReply, VerifyRequest,
+};
+
+const EXAMPLE_ID: &str = "01980c3e-2b6a-7c1d-9f00-5a3d1c2b4e6f";
+const EXAMPLE_TIME: &str = "2026-07-15T08:30:00.000Z";

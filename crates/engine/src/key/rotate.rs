@@ -1,0 +1,98 @@
+//! `key.rotate`: a new version is active at once, and the one before only opens what it sealed.
+
+use super::body::KeyBody;
+use super::make::{key_change, new_bytes, new_version};
+use super::show::KeyView;
+use super::state::State;
+use crate::find::{Found, existing};
+use crate::job::{self, JobBody};
+use crate::name::Selector;
+use crate::policy::Action;
+use crate::rule::{Done, Facts, NameChange, Operation, Refusal, Reply, Stop};
+use strongroom_envelope::Id;
+use strongroom_envelope::value::Purpose;
+
+/// The most versions of a key.
+const MOST_VERSIONS: usize = 1000;
+
+/// Makes a new version.
+#[derive(Debug)]
+pub struct Rotate {
+    /// Of which key.
+    pub selector: Selector,
+    /// Whether what is stored under older versions is sealed again, by a job.
+    pub reencrypt: bool,
+    /// Only when this version is active: two who rotate at once make one version.
+    pub expected_version: Option<u32>,
+    /// At most so many values a second; none for as fast as it goes.
+    pub rate: Option<u32>,
+}
+
+/// What was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotateReply {
+    /// The key as it is now.
+    pub key: KeyView,
+    /// The job that seals again what is stored, when there is anything.
+    pub job: Option<Id>,
+}
+
+impl Operation for Rotate {
+    type Reply = RotateReply;
+    const ACTION: Action = Action::KeyRotate;
+
+    fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<RotateReply>, Stop> {
+        let found: Found<'_, KeyBody> = existing(facts, Self::ACTION, &self.selector)?;
+        let mut key = found.body.clone();
+        let active = key.active().map_or(0, |version| version.number);
+        if let Some(expected) = self.expected_version.filter(|expected| *expected != active) {
+            return Err(Refusal::VersionConflict { expected, found: active }.into());
+        }
+        let wraps = facts.wraps(Some(found.id))?;
+        let number = add_version(facts, found.id, &mut key, &wraps)?;
+        let stored = facts.stored(found.id)?;
+        let mut changes = vec![key_change(found.id, &key, NameChange::None)];
+        let waiting: u64 = stored.iter().map(|(_, count)| *count).sum();
+        let job = (self.reencrypt && waiting > 0 && key.purpose == Purpose::Secrets).then(|| {
+            let job = facts.new_id();
+            let body = JobBody::reencrypt(&key, found.id, number, waiting, self.rate, facts.now());
+            changes.push(job::change(job, &body));
+            job
+        });
+        facts.used_key(found.id, number);
+        let reply = RotateReply { key: KeyView::of(found.id, &key, stored), job };
+        Ok(facts.commit_witnessed(reply, changes))
+    }
+}
+
+/// Adds a version that is active at once; answers its number.
+pub(super) fn add_version(
+    facts: &mut Facts<'_>,
+    id: Id,
+    key: &mut KeyBody,
+    wraps: &super::unwrap::Wraps,
+) -> Result<u32, Refusal> {
+    if key.versions.len() >= MOST_VERSIONS {
+        let reason = format!("the key has {MOST_VERSIONS} versions; make another key");
+        return Err(Refusal::Invalid { field: "name", reason });
+    }
+    let now = facts.now();
+    let number = key.next_number();
+    let bytes = new_bytes(key.algorithm, &mut |slot| facts.fill(slot));
+    let made = new_version(id, number, wraps.active(key)?, &bytes, now);
+    deactivate_active(key, now);
+    key.versions.push(made);
+    key.updated_at = now;
+    Ok(number)
+}
+
+/// There is one active version at most.
+pub(super) fn deactivate_active(key: &mut KeyBody, now: strongroom_envelope::Timestamp) {
+    for version in key.versions.iter_mut().filter(|version| version.state == State::Active) {
+        version.state = State::Deactivated;
+        version.deactivated_at = now;
+    }
+}
+
+/// Not kept; a retry is told that the first was done, and `key.show` shows it.
+impl Reply for RotateReply {}

@@ -1,0 +1,312 @@
+//! The thread that works on jobs: it seals again what is stored under older key versions, in small commits beside all other work.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use strongroom_engine::job::{self, JobBody, JobState};
+use strongroom_engine::key::{KeyBody, State};
+use strongroom_engine::rule::{Operation, Trace};
+use strongroom_engine::secret;
+use strongroom_envelope::{Id, RecordKey, RecordKind, body};
+use strongroom_secret::SecretBytes;
+use tokio::sync::oneshot;
+
+use crate::facade::Failure;
+use crate::journal::Severity;
+use crate::unlocked::Unlocked;
+use crate::witness::describe;
+use crate::worker::{Run, Workers, entry, system_caller};
+
+/// Commits on their way at once: enough that the committer finds the next one when it is done with the last, few enough that
+/// those who wait for an answer are not behind many of them.
+const IN_FLIGHT: usize = 3;
+/// How long is waited after a failure that may pass, such as a full disk.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Wakes whoever waits for something to do.
+#[derive(Default)]
+pub struct Bell {
+    rung: Mutex<bool>,
+    heard: Condvar,
+}
+
+impl Bell {
+    /// There is something to do.
+    pub fn ring(&self) {
+        *self.rung.lock() = true;
+        self.heard.notify_all();
+    }
+
+    /// Waits until it rings, at most for so long; true when it rang.
+    fn wait(&self, limit: Option<Duration>) -> bool {
+        let mut rung = self.rung.lock();
+        match limit {
+            Some(limit) if !*rung => drop(self.heard.wait_for(&mut rung, limit)),
+            Some(_) => {}
+            None => self.heard.wait_while(&mut rung, |rung| !*rung),
+        }
+        std::mem::take(&mut *rung)
+    }
+
+    /// Whether it rang meanwhile.
+    fn rang(&self) -> bool {
+        std::mem::take(&mut *self.rung.lock())
+    }
+}
+
+/// The thread.
+pub struct Jobs {
+    unlocked: Arc<Unlocked>,
+    ended: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Jobs {
+    /// Starts it; jobs that ran when the server ended go on.
+    pub fn start(unlocked: &Arc<Unlocked>, workers: &Arc<Workers>) -> std::io::Result<Self> {
+        let ended = Arc::new(AtomicBool::new(false));
+        let runner = Runner {
+            unlocked: Arc::clone(unlocked),
+            workers: Arc::clone(workers),
+            ended: Arc::clone(&ended),
+            again: VecDeque::new(),
+        };
+        let thread = thread::Builder::new().name("jobs".into()).spawn(move || runner.run())?;
+        Ok(Self { unlocked: Arc::clone(unlocked), ended, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Ends it after what is on its way; jobs go on at the next start.
+    pub fn stop(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.unlocked.job_bell.ring();
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
+            drop(thread.join());
+        }
+    }
+}
+
+struct Runner {
+    unlocked: Arc<Unlocked>,
+    workers: Arc<Workers>,
+    ended: Arc<AtomicBool>,
+    /// Records that were too large for the commit they were asked for with.
+    again: VecDeque<Id>,
+}
+
+/// One commit on its way.
+struct Flight {
+    records: Vec<Id>,
+    answered: oneshot::Receiver<Result<secret::ReencryptReply, Failure>>,
+}
+
+/// How a pass over what is to be done ended.
+enum Pass {
+    /// It looked at everything and sealed so many.
+    Whole(usize),
+    /// The server ends, or the job was paused.
+    Broken,
+}
+
+impl Runner {
+    fn run(mut self) {
+        while !self.has_ended() {
+            match self.next() {
+                Some((id, job)) => self.work(id, &job),
+                None => {
+                    self.unlocked.job_bell.wait(None);
+                }
+            }
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// The oldest job that runs.
+    fn next(&self) -> Option<(Id, JobBody)> {
+        let keys = self.unlocked.index.read().keys_of(RecordKind::Job);
+        keys.into_iter().find_map(|key| self.job(key.id).filter(|job| job.state == JobState::Running).map(|job| (key.id, job)))
+    }
+
+    fn job(&self, id: Id) -> Option<JobBody> {
+        let fetched = self.unlocked.fetch(&[RecordKey::new(RecordKind::Job, id)]).ok()?.pop()?;
+        body::decode_strict(fetched.ok()??.body.expose()).ok()
+    }
+
+    /// Works on one job until it is done, paused, or the server ends.
+    fn work(&mut self, id: Id, job: &JobBody) {
+        self.again.clear();
+        loop {
+            match self.pass(id, job) {
+                Pass::Broken => return,
+                // What is left failed every time.
+                Pass::Whole(0) => break,
+                Pass::Whole(_) => {}
+            }
+        }
+        if let Err(error) = self.look_again(job) {
+            self.unlocked.journal.event(Severity::Error, "job_failed", &describe(&error));
+            return self.rest();
+        }
+        match self.ask(job::Finish { id }) {
+            Ok(job::FinishReply::Done) => self.prove(job),
+            Ok(job::FinishReply::Incomplete(left)) => {
+                let told = format!("{left} values could not be sealed again under the key {}", job.key_name);
+                self.unlocked.journal.event(Severity::Error, "job_incomplete", &told);
+            }
+            Ok(job::FinishReply::Not) => {}
+            Err(_) => self.rest(),
+        }
+    }
+
+    /// Goes once through everything that is to be done.
+    fn pass(&mut self, id: Id, job: &JobBody) -> Pass {
+        let begun = Instant::now();
+        let mut flights = VecDeque::with_capacity(IN_FLIGHT);
+        let (mut after, mut sealed) = (None, 0);
+        loop {
+            if self.has_ended() || self.is_paused(id) {
+                flights.into_iter().for_each(|flight: Flight| drop(flight.answered.blocking_recv()));
+                return Pass::Broken;
+            }
+            let records = self.take(&mut after);
+            let is_last = records.is_empty();
+            if !is_last && let Some(flight) = self.send(records) {
+                flights.push_back(flight);
+            }
+            while flights.len() >= IN_FLIGHT || (is_last && !flights.is_empty()) {
+                let Some(flight) = flights.pop_front() else { break };
+                sealed += self.land(flight);
+            }
+            if is_last && self.again.is_empty() {
+                return Pass::Whole(sealed);
+            }
+            self.keep_pace(job, sealed, begun);
+        }
+    }
+
+    /// The next records: first those that were too large before.
+    fn take(&mut self, after: &mut Option<Id>) -> Vec<Id> {
+        if !self.again.is_empty() {
+            let many = self.again.len().min(secret::REENCRYPT_RECORDS);
+            return self.again.drain(..many).collect();
+        }
+        let records = self.unlocked.stored.older(*after, secret::REENCRYPT_RECORDS);
+        if let Some(last) = records.last() {
+            *after = Some(*last);
+        }
+        records
+    }
+
+    fn send(&self, records: Vec<Id>) -> Option<Flight> {
+        let (answer, answered) = oneshot::channel();
+        let operation = secret::Reencrypt { records: records.clone() };
+        self.submit(operation, answer).ok()?;
+        Some(Flight { records, answered })
+    }
+
+    /// What became of a commit; how many values it sealed.
+    fn land(&mut self, flight: Flight) -> usize {
+        match flight.answered.blocking_recv().unwrap_or(Err(Failure::Stopping)) {
+            Ok(reply) => {
+                self.again.extend(flight.records.get(reply.looked_at..).unwrap_or_default());
+                reply.sealed
+            }
+            Err(failure) => {
+                self.unlocked.journal.event(Severity::Warning, "job_waits", &failure.to_string());
+                self.rest();
+                // Whatever it was, it is tried again: a job that gives up leaves values behind.
+                usize::from(!matches!(failure, Failure::Refused(_)))
+            }
+        }
+    }
+
+    /// Not faster than the job's rate.
+    fn keep_pace(&self, job: &JobBody, sealed: usize, begun: Instant) {
+        let Some(rate) = job.rate else { return };
+        let due = begun + Duration::from_secs_f64(sealed as f64 / f64::from(rate.max(1)));
+        while !self.has_ended() && Instant::now() < due {
+            if self.unlocked.job_bell.wait(Some(due.saturating_duration_since(Instant::now()))) {
+                self.unlocked.job_bell.ring();
+                return;
+            }
+        }
+    }
+
+    fn is_paused(&self, id: Id) -> bool {
+        self.unlocked.job_bell.rang() && self.job(id).is_none_or(|job| job.state != JobState::Running)
+    }
+
+    /// Waits for something to change, or a moment.
+    fn rest(&self) {
+        if !self.has_ended() {
+            self.unlocked.job_bell.wait(Some(PAUSE));
+        }
+    }
+
+    /// Reads every stored value once more: what memory says is done must be so in the store.
+    fn look_again(&self, job: &JobBody) -> Result<(), strongroom_store::StoreError> {
+        let unlocked = &self.unlocked;
+        let mut opened = SecretBytes::with_capacity(1 << 16);
+        unlocked.store.scan(&[RecordKind::SecretVersion.byte()], &mut |key, sealed| {
+            opened.truncate(0);
+            let is_open = RecordKey::from_bytes(key).ok().filter(|key| {
+                let seals = unlocked.seals.read();
+                seals.open(*key, sealed, &mut opened).is_ok()
+            });
+            if let (Some(key), Some((id, version))) = (is_open, secret::sealed_under(opened.expose()))
+                && id == job.key_id
+                && version < job.key_version
+                && unlocked.index.read().get(key).is_some()
+            {
+                unlocked.stored.found(key.id, (id, version));
+            }
+            if self.has_ended() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+    }
+
+    /// One line for each version that nothing is left under.
+    fn prove(&self, job: &JobBody) {
+        let key = RecordKey::new(RecordKind::Key, job.key_id);
+        let fetched = self.unlocked.fetch(&[key]).ok().and_then(|mut fetched| fetched.pop());
+        let Some(Ok(Some(opened))) = fetched else { return };
+        let Ok(key) = body::decode_strict::<KeyBody>(opened.body.expose()) else { return };
+        let older = key.versions.iter().filter(|version| version.number < job.key_version);
+        for version in older.filter(|version| version.state != State::Destroyed) {
+            let mut trace = Trace::of(key.name.as_str());
+            trace.key = Some((job.key_id, version.number));
+            self.unlocked.witness.tell_and_wait(entry(&system_caller(), "key.reencrypted", &trace, "none_left"));
+        }
+        let told = format!("nothing is left under older versions of the key {}", key.name);
+        self.unlocked.journal.event(Severity::Notice, "job_done", &told);
+    }
+
+    fn ask<O: Operation>(&self, operation: O) -> Result<O::Reply, Failure> {
+        let (answer, answered) = oneshot::channel();
+        self.submit(operation, answer)?;
+        answered.blocking_recv().unwrap_or(Err(Failure::Stopping))
+    }
+
+    fn submit<O: Operation>(
+        &self,
+        operation: O,
+        answer: oneshot::Sender<Result<O::Reply, Failure>>,
+    ) -> Result<(), Failure> {
+        let run = Run {
+            unlocked: Arc::clone(&self.unlocked),
+            workers: Arc::clone(&self.workers),
+            caller: system_caller(),
+            operation,
+            attempt: 0,
+            answer,
+        };
+        run.submit()
+    }
+}

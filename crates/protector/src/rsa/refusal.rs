@@ -1,0 +1,122 @@
+//! Why a certificate or its private key cannot be used.
+
+use std::io;
+use std::path::PathBuf;
+
+use strongroom_crypto::oaep::{EncryptError, KeyError};
+use thiserror::Error;
+
+use super::MOST_BITS;
+use crate::secret_file::ReadError;
+
+/// A certificate or its private key cannot be used.
+#[derive(Debug, Error)]
+pub enum CertificateError {
+    /// The certificate cannot be read.
+    #[error("certificate {} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is no X.509 certificate.
+    #[error("{} is not an X.509 certificate in PEM or DER", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its public key is not RSA or too short.
+    #[error("certificate {}: {source}", path.display())]
+    PublicKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: KeyError,
+    },
+    /// Its public key is longer than a record can hold.
+    #[error("certificate {}: the RSA key has {bits} bits; at most {MOST_BITS} are accepted", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        bits: usize,
+    },
+    /// The private key's file cannot be used.
+    #[error(transparent)]
+    PrivateKeyFile(ReadError),
+    /// The file holds something else than a private key in PKCS#8.
+    #[error("private key {} is not PKCS#8 in PEM or DER: {found}", path.display())]
+    NotPkcs8 {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
+    /// The private key is not RSA or too short.
+    #[error("private key {}: {source}", path.display())]
+    PrivateKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: KeyError,
+    },
+    /// The private key is another certificate's.
+    #[error("private key {} does not belong to the certificate of [protector.rsa.{name}]", path.display())]
+    Mismatch {
+        /// The section of the configuration.
+        name: String,
+        /// The private key's file.
+        path: PathBuf,
+    },
+    /// The record was made for another certificate.
+    #[error(
+        "the record was made for the certificate with spki_sha256 {recorded} (serial {serial}, issuer {issuer}); \
+         [protector.rsa.{name}] has spki_sha256 {configured}"
+    )]
+    Other {
+        /// The section of the configuration.
+        name: String,
+        /// Fingerprint of the configured certificate.
+        configured: String,
+        /// Fingerprint in the record.
+        recorded: String,
+        /// Issuer in the record.
+        issuer: String,
+        /// Serial number in the record.
+        serial: String,
+    },
+    /// The public key does not encrypt.
+    #[error(transparent)]
+    Encrypt {
+        /// Why.
+        source: EncryptError,
+    },
+}
+
+impl CertificateError {
+    /// What the operator can do about it, as one sentence without a final stop.
+    #[must_use]
+    pub fn how_to_mend(&self) -> String {
+        match self {
+            Self::Unreadable { path, .. } => {
+                format!("make {} readable for the service, or name another file in the configuration", path.display())
+            }
+            Self::Malformed { .. } => "name a certificate in the configuration, in PEM or DER".to_owned(),
+            Self::PublicKey { .. } | Self::PrivateKey { .. } | Self::TooLong { .. } => {
+                format!("use a certificate with an RSA key of 3072 to {MOST_BITS} bits")
+            }
+            Self::PrivateKeyFile(refusal) => refusal.how_to_mend(),
+            Self::NotPkcs8 { path, .. } => {
+                format!("convert it: openssl pkcs8 -topk8 -nocrypt -in {} -out NEW, mode 0600", path.display())
+            }
+            Self::Mismatch { name, .. } => {
+                format!("name the certificate's own private key in [protector.rsa.{name}]")
+            }
+            Self::Other { .. } => "configure the certificate that the record was made for under this name, or open \
+                                   the store with another protector and replace this one with `protector replace`"
+                .to_owned(),
+            Self::Encrypt { .. } => "use a certificate with a longer RSA key".to_owned(),
+        }
+    }
+}

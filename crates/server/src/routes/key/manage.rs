@@ -1,0 +1,142 @@
+//! Making, showing and changing keys.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use strongroom_api::key as wire;
+use strongroom_engine::key as rule;
+use strongroom_engine::name::{Name, Selector};
+use strongroom_engine::rule::Refusal;
+use strongroom_envelope::Timestamp;
+use strongroom_envelope::value::Purpose;
+use strongroom_keeper::facade::Caller;
+
+use crate::refused::{Failed, refusal_code};
+use crate::routes::{Route, page_limit};
+use crate::shell::Shell;
+
+impl Route for wire::CreateRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::Key, Failed> {
+        let purpose = match self.purpose {
+            wire::Purpose::Values => Purpose::Values,
+            wire::Purpose::Mac => Purpose::Mac,
+            wire::Purpose::Sign => Purpose::Sign,
+        };
+        let algorithm = self.algorithm.as_deref().map(algorithm).transpose()?;
+        let rotation_period = self.rotation_period_seconds.map(milliseconds);
+        let create = rule::Create { name: Name::parse(&self.name)?, purpose, algorithm, rotation_period };
+        Ok(key(shell.keeper.execute(caller, create).await?))
+    }
+}
+
+impl Route for wire::ShowRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::Key, Failed> {
+        let show = rule::Show { selector: Selector::parse(&self.name)? };
+        Ok(key(shell.keeper.execute(caller, show).await?))
+    }
+}
+
+impl Route for wire::ListRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::ListReply, Failed> {
+        let list = rule::List { prefix: self.prefix, after: self.after, limit: page_limit(self.limit) };
+        let rule::ListReply { keys, withheld, next } = shell.keeper.execute(caller, list).await?;
+        let withhold = |withheld: rule::Withheld| wire::Withheld {
+            id: withheld.id.to_string(),
+            name: withheld.name.to_string(),
+            code: refusal_code(&withheld.why),
+            message: withheld.why.to_string(),
+        };
+        Ok(wire::ListReply {
+            keys: keys.into_iter().map(key).collect(),
+            withheld: withheld.into_iter().map(withhold).collect(),
+            next: next.map(|name| name.to_string()),
+        })
+    }
+}
+
+impl Route for wire::RotateRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::RotateReply, Failed> {
+        let rotate = rule::Rotate {
+            selector: Selector::parse(&self.name)?,
+            reencrypt: !self.no_reencrypt,
+            expected_version: self.expected_version,
+            rate: self.rate,
+        };
+        let rotated = shell.keeper.execute(caller, rotate).await?;
+        Ok(wire::RotateReply { key: key(rotated.key), job: rotated.job.map(|id| id.to_string()) })
+    }
+}
+
+impl Route for wire::StateRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::Key, Failed> {
+        let step = match self.step {
+            wire::Step::Activate => rule::Step::Activate,
+            wire::Step::Deactivate => rule::Step::Deactivate,
+            wire::Step::Suspend => rule::Step::Suspend,
+            wire::Step::Resume => rule::Step::Resume,
+            wire::Step::Compromise => rule::Step::Compromise,
+        };
+        let change = rule::ChangeState { selector: Selector::parse(&self.name)?, version: self.version, step };
+        Ok(key(shell.keeper.execute(caller, change).await?))
+    }
+}
+
+impl Route for wire::DestroyRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::Key, Failed> {
+        let wait = self.wait_seconds.map(milliseconds);
+        let destroy = rule::Destroy { selector: Selector::parse(&self.name)?, version: self.version, wait };
+        Ok(key(shell.keeper.execute(caller, destroy).await?))
+    }
+}
+
+impl Route for wire::UndestroyRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::Key, Failed> {
+        let undestroy = rule::Undestroy { selector: Selector::parse(&self.name)?, version: self.version };
+        Ok(key(shell.keeper.execute(caller, undestroy).await?))
+    }
+}
+
+fn algorithm(word: &str) -> Result<rule::Algorithm, Refusal> {
+    rule::Algorithm::from_word(word).ok_or_else(|| {
+        let words: Vec<_> = rule::Algorithm::ALL.iter().map(|algorithm| algorithm.word()).collect();
+        Refusal::Invalid { field: "algorithm", reason: format!("choose one of {}", words.join(", ")) }
+    })
+}
+
+fn milliseconds(seconds: u64) -> i64 {
+    i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000)
+}
+
+/// A key on the wire.
+pub(super) fn key(view: rule::KeyView) -> wire::Key {
+    let protector = match view.protector_parameter.as_str() {
+        "" => view.protector,
+        parameter => format!("{}:{parameter}", view.protector),
+    };
+    wire::Key {
+        id: view.id.to_string(),
+        name: view.name.to_string(),
+        purpose: view.purpose.word().to_owned(),
+        algorithm: view.algorithm.map(|algorithm| algorithm.word().to_owned()),
+        protector,
+        created_at: view.created_at.rfc3339(),
+        updated_at: view.updated_at.rfc3339(),
+        rotation_period_seconds: view.rotation_period.map(|period| u64::try_from(period / 1000).unwrap_or(0)),
+        active_version: view.active,
+        versions: view.versions.into_iter().map(version).collect(),
+    }
+}
+
+fn version(view: rule::VersionView) -> wire::Version {
+    wire::Version {
+        version: view.number,
+        state: view.state.word().to_owned(),
+        created_at: view.created_at.rfc3339(),
+        activated_at: view.activated_at.map(Timestamp::rfc3339),
+        deactivated_at: view.deactivated_at.map(Timestamp::rfc3339),
+        compromised_at: view.compromised_at.map(Timestamp::rfc3339),
+        destroy_at: view.destroy_at.map(Timestamp::rfc3339),
+        imported: view.imported,
+        stored_values: view.stored,
+        public_key_base64: view.public.map(|public| STANDARD.encode(public)),
+    }
+}

@@ -1,0 +1,218 @@
+//! `key` and `job`: what a person can type.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::Given;
+
+/// What a key is for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Purpose {
+    /// Values that applications keep themselves, sealed
+    Values,
+    /// Message authentication codes
+    Mac,
+    /// Signatures
+    Sign,
+}
+
+/// What is done to a version.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Step {
+    /// Begin to use a version that was made beforehand
+    Activate,
+    /// Seal nothing more with it
+    Deactivate,
+    /// Use it for nothing for now
+    Suspend,
+    /// Use it again
+    Resume,
+    /// Declare it compromised
+    Compromise,
+}
+
+/// An encryption context.
+#[derive(Debug, Args)]
+pub struct Contexts {
+    /// Must be the same when it is decrypted; may be given several times. The names stand in the audit trail
+    #[arg(long = "context", value_name = "NAME=TEXT", value_parser = pair)]
+    pub pairs: Vec<(String, String)>,
+}
+
+/// `key`.
+#[derive(Debug, Subcommand)]
+pub enum Key {
+    /// Make a key
+    Create {
+        /// Its name
+        name: String,
+        /// What it is for
+        #[arg(long, value_enum, default_value_t = Purpose::Values)]
+        purpose: Purpose,
+        /// What MACs or signatures are made with
+        #[arg(long, value_name = "ALGORITHM")]
+        algorithm: Option<String>,
+        /// Make a new version by itself after this time: a number with s, m, h or d
+        #[arg(long, value_name = "TIME", value_parser = crate::input::seconds)]
+        rotate_every: Option<u64>,
+    },
+    /// Show what is known about a key: its versions, their states, how many stored values need them
+    Show {
+        /// Name or id
+        name: String,
+    },
+    /// List keys
+    List {
+        /// What their names begin with
+        #[arg(default_value = "")]
+        prefix: String,
+    },
+    /// Make a new version, active at once; what is stored is sealed again by a job
+    Rotate {
+        /// Name or id
+        name: String,
+        /// Leave what is stored under older versions as it is for now
+        #[arg(long)]
+        no_reencrypt: bool,
+        /// Only if this version is active
+        #[arg(long, value_name = "VERSION")]
+        expected_version: Option<u32>,
+        /// Seal at most so many stored values again a second
+        #[arg(long, value_name = "VALUES")]
+        rate: Option<u32>,
+        /// Do not wait for the job
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Seal a value from standard input or a file; writes `sr1.…`
+    Encrypt {
+        /// Name or id
+        name: String,
+        /// Its context.
+        #[command(flatten)]
+        contexts: Contexts,
+        /// The value.
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Open a sealed value from standard input or a file; writes the value, exactly
+    Decrypt {
+        /// Name or id
+        name: String,
+        /// Its context.
+        #[command(flatten)]
+        contexts: Contexts,
+        /// The sealed value.
+        #[command(flatten)]
+        given: Given,
+        /// Also open what a compromised version sealed
+        #[arg(long)]
+        compromised: bool,
+    },
+    /// Seal sealed values again under the active version: one a line, in and out; the plaintext never leaves the server
+    Rewrap {
+        /// Name or id
+        name: String,
+        /// Their context.
+        #[command(flatten)]
+        contexts: Contexts,
+        /// The sealed values.
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Make a data key, with which an application encrypts by itself
+    Datakey {
+        /// Name or id
+        name: String,
+        /// Its context.
+        #[command(flatten)]
+        contexts: Contexts,
+        /// Answer the sealed data key only
+        #[arg(long)]
+        sealed_only: bool,
+    },
+    /// Draw random bytes; writes them exactly
+    Random {
+        /// How many
+        #[arg(default_value_t = 32)]
+        bytes: u32,
+    },
+    /// Make the MAC of a message from standard input or a file
+    Mac {
+        /// Name or id
+        name: String,
+        /// The message.
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Check the MAC of a message from standard input or a file (exit code 7 when it is wrong)
+    Verify {
+        /// Name or id
+        name: String,
+        /// What `key mac` wrote: version, colon, base64
+        #[arg(long)]
+        mac: String,
+        /// The message.
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Activate, deactivate, suspend or resume a version, or declare it compromised
+    State {
+        /// Name or id
+        name: String,
+        /// Which version
+        version: u32,
+        /// What is done to it
+        #[arg(value_enum)]
+        step: Step,
+    },
+    /// Destroy a version, after a time in which `undestroy` takes it back
+    Destroy {
+        /// Name or id
+        name: String,
+        /// Which version; not the active one
+        version: u32,
+        /// How long it can be taken back: a number with s, m, h or d
+        #[arg(long, value_name = "TIME", default_value = "30d", value_parser = crate::input::seconds)]
+        wait: u64,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Take the end of a version back
+    Undestroy {
+        /// Name or id
+        name: String,
+        /// Which version
+        version: u32,
+    },
+}
+
+/// `job`.
+#[derive(Debug, Subcommand)]
+pub enum Job {
+    /// List jobs, and how far they are
+    List,
+    /// Show how far a job is
+    Show {
+        /// Its id
+        id: String,
+        /// Stay until it has ended, with a bar
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Stop a job for now
+    Pause {
+        /// Its id
+        id: String,
+    },
+    /// Let a job go on
+    Resume {
+        /// Its id
+        id: String,
+    },
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=TEXT")?;
+    Ok((name.to_owned(), value.to_owned()))
+}

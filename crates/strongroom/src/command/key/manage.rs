@@ -1,0 +1,158 @@
+//! Making, showing and changing keys.
+
+use strongroom_api::key::{
+    self as wire, CreateRequest, DestroyRequest, ListReply, ListRequest, RotateRequest, ShowRequest, StateRequest,
+    UndestroyRequest,
+};
+use strongroom_client::Client;
+
+use crate::cli::{Key, Purpose, Step};
+use crate::command::{Here, job};
+use crate::failure::Failure;
+use crate::input;
+use crate::output::{Output, table};
+
+/// Runs one of them.
+pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
+    match key {
+        Key::Create { name, purpose, algorithm, rotate_every } => here.call(|client, output| async move {
+            let purpose = match purpose {
+                Purpose::Values => wire::Purpose::Values,
+                Purpose::Mac => wire::Purpose::Mac,
+                Purpose::Sign => wire::Purpose::Sign,
+            };
+            let request = CreateRequest { name, purpose, algorithm, rotation_period_seconds: rotate_every };
+            told(output, &client.call(&request).await?);
+            Ok(())
+        }),
+        Key::Show { name } => here.call(|client, output| async move {
+            told(output, &client.call(&ShowRequest { name }).await?);
+            Ok(())
+        }),
+        Key::List { prefix } => here.call(|client, output| list(client, output, prefix)),
+        Key::Rotate { name, no_reencrypt, expected_version, rate, no_wait } => {
+            let request = RotateRequest { name, no_reencrypt, expected_version, rate };
+            here.call(|client, output| rotate(client, output, request, no_wait))
+        }
+        Key::State { name, version, step } => here.call(|client, output| async move {
+            let step = match step {
+                Step::Activate => wire::Step::Activate,
+                Step::Deactivate => wire::Step::Deactivate,
+                Step::Suspend => wire::Step::Suspend,
+                Step::Resume => wire::Step::Resume,
+                Step::Compromise => wire::Step::Compromise,
+            };
+            told(output, &client.call(&StateRequest { name, version, step }).await?);
+            Ok(())
+        }),
+        Key::Destroy { name, version, wait, yes } => destroy(here, name, version, wait, yes),
+        Key::Undestroy { name, version } => here.call(|client, output| async move {
+            told(output, &client.call(&UndestroyRequest { name, version }).await?);
+            Ok(())
+        }),
+        _ => Err(Failure::usage("this command is not one of managing keys", "see `strongroom key --help`")),
+    }
+}
+
+async fn rotate(client: Client, output: &Output, request: RotateRequest, no_wait: bool) -> Result<(), Failure> {
+    let reply = client.call(&request).await?;
+    let active = reply.key.active_version.unwrap_or_default();
+    let Some(id) = reply.job.clone().filter(|_| !no_wait) else {
+        output.answer(&reply, || match &reply.job {
+            Some(job) => format!("{} is at version {active}; job {job} seals again what is stored", reply.key.name),
+            None => format!("{} is at version {active}", reply.key.name),
+        });
+        return Ok(());
+    };
+    if !output.is_json() {
+        output.remark(&format!("{} is at version {active}; sealing again what is stored", reply.key.name));
+    }
+    let job = job::waited(&client, output, id).await?;
+    job::told(output, &job)
+}
+
+async fn list(client: Client, output: &Output, prefix: String) -> Result<(), Failure> {
+    let mut whole = ListReply { keys: Vec::new(), withheld: Vec::new(), next: None };
+    let mut after = None;
+    loop {
+        let request = ListRequest { prefix: prefix.clone(), after: after.take(), limit: Some(1000) };
+        let page = client.call(&request).await?;
+        whole.keys.extend(page.keys);
+        whole.withheld.extend(page.withheld);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    output.answer(&whole, || listed(&whole));
+    Ok(())
+}
+
+fn listed(list: &ListReply) -> String {
+    let version = |key: &wire::Key| key.active_version.map_or_else(|| "-".to_owned(), |version| version.to_string());
+    let row = |key: &wire::Key| {
+        let stored: u64 = key.versions.iter().map(|version| version.stored_values).sum();
+        vec![
+            key.name.clone(),
+            key.purpose.clone(),
+            version(key),
+            stored.to_string(),
+            key.protector.clone(),
+            key.id.clone(),
+            String::new(),
+        ]
+    };
+    let withheld = list.withheld.iter().map(|entry| {
+        let unknown = || "-".to_owned();
+        let id = entry.id.clone();
+        vec![entry.name.clone(), unknown(), unknown(), unknown(), unknown(), id, entry.message.clone()]
+    });
+    let rows: Vec<Vec<String>> = list.keys.iter().map(row).chain(withheld).collect();
+    table(&["NAME", "PURPOSE", "ACTIVE", "STORED", "PROTECTOR", "ID", ""], &rows)
+}
+
+fn destroy(here: &Here<'_>, name: String, version: u32, wait: u64, yes: bool) -> Result<(), Failure> {
+    let question = format!("What only version {version} of {name} opens is lost for good when it is destroyed.");
+    if !yes && !input::confirmed(&question, here.output) {
+        return Err(Failure::usage("nothing was destroyed", "type `yes` at the prompt, or say --yes"));
+    }
+    here.call(|client, output| async move {
+        let request = DestroyRequest { name, version, wait_seconds: Some(wait) };
+        told(output, &client.call(&request).await?);
+        Ok(())
+    })
+}
+
+fn told(output: &Output, key: &wire::Key) {
+    output.answer(key, || shown(key));
+}
+
+fn shown(key: &wire::Key) -> String {
+    let mut lines = vec![
+        format!("name         {}", key.name),
+        format!("id           {}", key.id),
+        format!("purpose      {}", key.purpose),
+    ];
+    lines.extend(key.algorithm.as_ref().map(|algorithm| format!("algorithm    {algorithm}")));
+    lines.push(format!("protector    {}", key.protector));
+    lines.push(format!("created at   {}", key.created_at));
+    lines.push(format!("updated at   {}", key.updated_at));
+    lines.extend(key.rotation_period_seconds.map(|seconds| format!("rotates      every {seconds} seconds")));
+    let rows: Vec<Vec<String>> = key.versions.iter().map(row).collect();
+    lines.push(table(&["VERSION", "STATE", "CREATED", "STORED", ""], &rows));
+    lines.join("\n")
+}
+
+fn row(version: &wire::Version) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if version.imported {
+        remarks.push("imported".to_owned());
+    }
+    match &version.destroy_at {
+        Some(at) if version.state == "destroyed" => remarks.push(format!("destroyed {at}")),
+        Some(at) => remarks.push(format!("will be destroyed {at}")),
+        None => {}
+    }
+    let stored = version.stored_values.to_string();
+    vec![version.version.to_string(), version.state.clone(), version.created_at.clone(), stored, remarks.join(", ")]
+}
