@@ -25,6 +25,26 @@ pub const PACKAGES: &[Package] = &[
         used_to: "install the Python programs that test the served API",
         probe: ("python3", &["-c", "import venv, ensurepip"]),
     },
+    Package {
+        name: "openssl",
+        used_to: "check signatures and wrapped keys with another implementation",
+        probe: ("openssl", &["version"]),
+    },
+    Package {
+        name: "softhsm2",
+        used_to: "have a PKCS#11 token that is wrapped with",
+        probe: ("softhsm2-util", &["--version"]),
+    },
+    Package {
+        name: "opensc",
+        used_to: "see with another program what lies on a token",
+        probe: ("sh", &["-c", "command -v pkcs11-tool"]),
+    },
+    Package {
+        name: "opensc-pkcs11",
+        used_to: "count how often a PIN is tried",
+        probe: ("sh", &["-c", "test -e /usr/lib/$(uname -m)-linux-gnu/pkcs11-spy.so"]),
+    },
     Package { name: "strace", used_to: "inject failing system calls", probe: ("strace", &["-V"]) },
     Package { name: "systemd", used_to: "verify the service unit", probe: ("systemd-analyze", &["--version"]) },
 ];
@@ -61,6 +81,8 @@ pub struct Bench {
 
 pub const BENCHES: &[Bench] = &[
     Bench { package: "strongroom-crypto", name: "cipher" },
+    Bench { package: "strongroom-crypto", name: "stream" },
+    Bench { package: "strongroom-client", name: "local" },
     Bench { package: "strongroom-audit", name: "append" },
     Bench { package: "strongroom-store", name: "commit" },
     Bench { package: "strongroom-engine", name: "secret" },
@@ -201,6 +223,11 @@ pub const RESERVED: &[Reserved] = &[
     Reserved { outside: "aws-lc-rs", ours: &["crypto"], because: "only `crypto` names an algorithm" },
     Reserved { outside: "aes", ours: &["crypto"], because: "only `crypto` names an algorithm" },
     Reserved { outside: "argon2", ours: &["crypto"], because: "only `crypto` names an algorithm" },
+    Reserved {
+        outside: "cryptoki",
+        ours: &["protector"],
+        because: "modules of others are loaded in the child process of `protector` only",
+    },
     Reserved { outside: "libc", ours: &["secret"], because: "only `secret` has unsafe code" },
     Reserved { outside: "rusqlite", ours: &["store"], because: "only `store` speaks to the database" },
     Reserved { outside: "axum", ours: &["server"], because: "only `server` has routes" },

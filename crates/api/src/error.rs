@@ -134,7 +134,7 @@ codes! {
         "take a new idempotency key for each new request";
     /// A value does not open; nothing more is said.
     DoesNotOpen = "does_not_open", 422, exit 7, retry false,
-        "the server's log names the key and version; restore the value from a backup";
+        "give the key and the context it was sealed with; what the server stores itself is restored from a backup";
     /// Too many failed tries from this address.
     TooManyAttempts = "too_many_attempts", 429, exit 4, retry true,
         "wait 15 minutes, and use a valid token";
@@ -155,7 +155,7 @@ codes! {
         "`strongroom status` shows why; `strongroom unlock` when it waits for a person";
     /// The application key is not available now.
     KeyLocked = "key_locked", 503, exit 6, retry true,
-        "make the protector of this key available, then unlock it";
+        "make the protector of this key available, then `strongroom key unlock`; `strongroom doctor` says what it waits for";
     /// A record was written by a newer release.
     WrittenByNewer = "written_by_newer", 503, exit 1, retry false,
         "upgrade this server";

@@ -4,8 +4,8 @@ mod manage;
 mod r#use;
 
 pub use manage::{
-    CreateRequest, DestroyRequest, Key, ListReply, ListRequest, Purpose, RotateReply, RotateRequest, ShowRequest,
-    StateRequest, Step, UndestroyRequest, Version, Withheld,
+    CreateRequest, DestroyRequest, Key, ListReply, ListRequest, ProtectReply, ProtectRequest, Purpose, RotateReply, RotateRequest, ShowRequest,
+    StateRequest, Step, UndestroyRequest, UnlockRequest, Version, Withheld,
 };
 pub use r#use::{
     Context, DatakeyReply, DatakeyRequest, DecryptItem, DecryptReply, DecryptRequest, EncryptItem, EncryptReply,

@@ -139,6 +139,10 @@ operations! {
         "Destroy a key version, after a time in which it can be taken back.";
     key::UndestroyRequest => key::Key, "key.undestroy", changes: true, while_locked: false,
         "Take the end of a key version back.";
+    key::ProtectRequest => key::ProtectReply, "key.protect", changes: true, while_locked: false,
+        "Wrap the versions of a key by another protector; nothing that is sealed under them changes.";
+    key::UnlockRequest => key::Key, "key.unlock", changes: true, while_locked: false,
+        "Open the protector of a key.";
     job::ListRequest => job::ListReply, "job.list", changes: false, while_locked: false,
         "List jobs: what the server works on in the background.";
     job::ShowRequest => job::Job, "job.show", changes: false, while_locked: false,

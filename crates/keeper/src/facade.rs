@@ -256,6 +256,34 @@ pub enum ProtectorSpec {
     Password(strongroom_secret::Passphrase),
 }
 
+/// What wraps the versions of an application key.
+pub enum KeyProtector {
+    /// The keyring's wrap key.
+    Root,
+    /// A certificate and its private key, by the name of their section in the configuration.
+    Rsa(String),
+    /// A key on a token.
+    Pkcs11 {
+        /// The name of the module's section in the configuration.
+        name: String,
+        /// The token's label.
+        token: String,
+        /// The key's label.
+        label: String,
+    },
+    /// A program, by the name of its section in the configuration.
+    Plugin(String),
+    /// A person who knows this.
+    Password(strongroom_secret::Passphrase),
+    /// Several persons.
+    Shares {
+        /// How many shares open it.
+        threshold: u8,
+        /// How many are made.
+        count: u8,
+    },
+}
+
 /// One quarantined record.
 #[derive(Debug, Clone)]
 pub struct QuarantineView {

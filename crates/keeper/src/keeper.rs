@@ -94,6 +94,7 @@ impl Keeper {
             _directory: directory,
         });
         inner.send_by_courier();
+        inner.open_keys();
         let weak = Arc::downgrade(&inner);
         let run = move || work_off(&chores, &weak);
         let thread = thread::Builder::new().name("steward".into()).spawn(run)?;
@@ -276,6 +277,7 @@ impl Inner {
     /// Ends deletions whose time is over, and forgets tokens that expired long ago.
     fn tick(&self) {
         let Ok(unsealed) = self.unsealed() else { return };
+        self.open_keys();
         let unlocked = &unsealed.running.unlocked;
         let retention_milliseconds = self.settings.deleted_retention_ms;
         let limit = now().0.saturating_sub(retention_milliseconds);

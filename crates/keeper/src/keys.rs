@@ -21,8 +21,10 @@ pub struct ApplicationKeys {
 struct Ready {
     keys: HashMap<Id, ReadyKey>,
     ids: HashMap<Name, Id>,
-    /// What the protectors of keys yielded, by key.
+    /// What the protectors of keys yielded, by protection.
     own: HashMap<Id, Arc<WrapKeyHandle>>,
+    /// Why keys are locked, by key, as far as it was tried.
+    closed: HashMap<Id, String>,
 }
 
 /// A key as its record says, with its versions ready for use.
@@ -38,12 +40,14 @@ pub struct LockedKey {
     pub id: Id,
     /// What its record says.
     pub body: KeyBody,
+    /// Why its protector does not open, as far as it was tried.
+    pub why: Option<String>,
 }
 
 impl ApplicationKeys {
     /// Unwraps every version of a key that is there. A version that does not unwrap is as good as locked: its calls say so.
     pub fn insert(&self, seals: &Seals, id: Id, generation: Generation, key: &KeyBody) {
-        let wraps = self.wraps(seals, Some(id));
+        let wraps = self.wraps_of(seals, Some(key));
         let handles = handles(id, generation, key, &wraps);
         let mut ready = self.ready.write();
         if let Some(old) = ready.keys.remove(&id) {
@@ -64,7 +68,7 @@ impl ApplicationKeys {
             }
             Change::Delete { .. } => {
                 let mut ready = self.ready.write();
-                ready.own.remove(&id);
+                ready.closed.remove(&id);
                 if let Some(old) = ready.keys.remove(&id) {
                     ready.ids.remove(&old.body.name);
                 }
@@ -94,7 +98,13 @@ impl ApplicationKeys {
 
     /// What the versions of a key are wrapped under.
     pub fn wraps(&self, seals: &Seals, key: Option<Id>) -> Wraps {
-        let own = key.and_then(|id| self.ready.read().own.get(&id).cloned());
+        let ready = self.ready.read();
+        let own = key.and_then(|id| ready.keys.get(&id)).and_then(|key| ready.own(&key.body));
+        Wraps { root: wrap_handles(seals), own }
+    }
+
+    fn wraps_of(&self, seals: &Seals, key: Option<&KeyBody>) -> Wraps {
+        let own = key.and_then(|key| self.ready.read().own(key));
         Wraps { root: wrap_handles(seals), own }
     }
 
@@ -105,11 +115,38 @@ impl ApplicationKeys {
         Some((id, ready.keys.get(&id)?.body.active()?.number))
     }
 
+    /// Holds what a protector yielded, for a key whose record will name it.
+    pub fn hold(&self, protection: Id, own: Arc<WrapKeyHandle>) {
+        self.ready.write().own.insert(protection, own);
+    }
+
+    /// Lets go of it: no record names it.
+    pub fn release(&self, protection: Id) {
+        self.ready.write().own.remove(&protection);
+    }
+
+    /// Lets go of what no key's record names any more.
+    pub fn release_unused(&self) {
+        let mut ready = self.ready.write();
+        let named: Vec<Id> =
+            ready.keys.values().filter_map(|key| Some(key.body.protection.as_ref()?.id)).collect();
+        ready.own.retain(|protection, _| named.contains(protection));
+    }
+
+    /// Notes why a key's protector does not open, or that it does.
+    pub fn closed_because(&self, id: Id, why: Option<String>) {
+        let mut ready = self.ready.write();
+        match why {
+            Some(why) => ready.closed.insert(id, why),
+            None => ready.closed.remove(&id),
+        };
+    }
+
     /// Takes what a key's protector yielded, and readies its versions.
-    pub fn unlock(&self, seals: &Seals, id: Id, own: WrapKeyHandle) {
+    pub fn unlock(&self, seals: &Seals, id: Id, protection: Id, own: Arc<WrapKeyHandle>) {
         let again = {
             let mut ready = self.ready.write();
-            ready.own.insert(id, Arc::new(own));
+            ready.own.insert(protection, own);
             ready.keys.get(&id).map(|key| (key.generation, key.body.clone()))
         };
         if let Some((generation, body)) = again {
@@ -121,8 +158,9 @@ impl ApplicationKeys {
     pub fn locked(&self) -> Vec<LockedKey> {
         let ready = self.ready.read();
         let waits = |(id, key): (&Id, &ReadyKey)| match &key.body.protection {
-            Some(protection) if ready.own.get(id).is_none_or(|own| own.key_id != protection.id) => {
-                Some(LockedKey { id: *id, body: key.body.clone() })
+            Some(protection) if !ready.own.contains_key(&protection.id) => {
+                let why = ready.closed.get(id).cloned();
+                Some(LockedKey { id: *id, body: key.body.clone(), why })
             }
             _ => None,
         };
@@ -146,6 +184,10 @@ impl ApplicationKeys {
 }
 
 impl Ready {
+    fn own(&self, key: &KeyBody) -> Option<Arc<WrapKeyHandle>> {
+        self.own.get(&key.protection.as_ref()?.id).cloned()
+    }
+
     fn key(&self, id: Id) -> Result<&ReadyKey, Refusal> {
         self.keys.get(&id).ok_or_else(|| locked(&id.to_string()))
     }

@@ -23,6 +23,7 @@ mod index;
 mod jobs;
 pub mod journal;
 mod keeper;
+mod key_chores;
 mod keys;
 mod needs;
 mod offline;

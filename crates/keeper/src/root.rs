@@ -47,6 +47,7 @@ impl Inner {
             Ok((unsealed, healed)) => {
                 *self.state.write() = State::Unlocked(unsealed);
                 self.send_by_courier();
+                self.open_keys();
                 for told in healed {
                     self.settings.journal.event(Severity::Notice, "protector_healed", &told);
                 }

@@ -71,8 +71,7 @@ pub(crate) fn ask_by_pipes(mut command: Command, question: &[u8], limits: Limits
 /// standard output is no answer.
 pub(crate) fn ask_by_socket(mut command: Command, question: &[u8], limits: Limits) -> Result<Answer, ChildError> {
     let flags = SocketFlags::CLOEXEC;
-    let (ours, its) =
-        rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(|errno| talk(errno))?;
+    let (ours, its) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(talk)?;
     command.stdin(Stdio::from(its)).stdout(Stdio::null());
     let mut running = Running::start(command)?;
     let to = ours.try_clone().map_err(|source| ChildError::Talk { source })?;

@@ -109,9 +109,7 @@ pub fn configured(
             let key = if let Given::Key(key) = given { Some(key) } else { None };
             Box::new(Pkcs11::new(here(), parameter, settings.clone(), key))
         }
-        (Kind::Plugin, Given::Nothing) => {
-            Box::new(Plugin::named(here(), parameter).ok_or_else(missing)?)
-        }
+        (Kind::Plugin, Given::Nothing) => Box::new(Plugin::named(here(), parameter).ok_or_else(missing)?),
         (Kind::Password, Given::Typed(passphrase)) => Box::new(Password::new(surroundings.store_id, passphrase)),
         (Kind::Shares, Given::Typed(text)) => Box::new(Shares::typed(surroundings.store_id, text.expose())?),
         (Kind::Shares, Given::NewShares { threshold, count }) => {

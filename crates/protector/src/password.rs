@@ -62,7 +62,11 @@ impl Protector for Password {
     }
 
     fn wrapping_key(&self, _protector_id: Id, terms: &WrappingTerms) -> Result<WrappingKey, UnwrapError> {
-        let parameters = terms.without_means(Kind::Password)?.parameters.as_ref().ok_or(UnwrapError::Derivation { kind: Kind::Password })?;
+        let parameters = terms
+            .without_means(Kind::Password)?
+            .parameters
+            .as_ref()
+            .ok_or(UnwrapError::Derivation { kind: Kind::Password })?;
         Ok(password::derive(self.passphrase.expose(), &terms.salt, parameters)?)
     }
 

@@ -95,17 +95,14 @@ impl Protector for Rsa {
             return Err(CertificateError::Other {
                 name: self.name.clone(),
                 configured: binding::hex(&certificate.fingerprint),
-                recorded: binding::hex(&blob.fingerprint),
-                issuer: binding::shown(&blob.issuer),
-                serial: binding::hex(&blob.serial),
+                recorded: blob.named(),
             }
             .into());
         }
         let private_key = private_key::load(&self.settings, &certificate, &self.name)?;
         let place = self.place(protector_id);
         let not_authentic = || UnwrapError::NotAuthentic { hint: self.hint() };
-        let opened =
-            private_key.decrypt(&place.context(), &blob.ciphertext).map_err(|DecryptError| not_authentic())?;
+        let opened = private_key.decrypt(&place.context(), &blob.ciphertext).map_err(|DecryptError| not_authentic())?;
         let secret = ProtectorSecret::from_slice(opened.expose()).map_err(|_| not_authentic())?;
         Ok(place.wrapping_key(&secret, &terms.salt))
     }

@@ -198,9 +198,8 @@ fn combine(shares: &[Share], set: ShareSet) -> Result<ProtectorSecret, SharesErr
         let (found, expected) = (other.set.name(), set.name());
         return Err(SharesError::OtherSet { number: other.number, found, expected });
     }
-    let is_repeated = |share: &Share, before: &Share| {
-        share.number == before.number && share.values.same_as(&before.values)
-    };
+    let is_repeated =
+        |share: &Share, before: &Share| share.number == before.number && share.values.same_as(&before.values);
     let points: Vec<Point> = shares
         .iter()
         .enumerate()

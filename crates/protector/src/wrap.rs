@@ -4,10 +4,10 @@ use strongroom_crypto::password::PasswordError;
 use thiserror::Error;
 
 use crate::host::MachineIdError;
-use crate::secret_file::CreateError;
 use crate::pkcs11::TokenError;
 use crate::plugin::PluginError;
 use crate::rsa::CertificateError;
+use crate::secret_file::CreateError;
 use crate::shares::SharesError;
 use crate::strength::StrengthRefusal;
 use crate::unwrap::UnwrapError;

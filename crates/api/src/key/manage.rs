@@ -7,7 +7,7 @@ use super::{EXAMPLE_ID, EXAMPLE_TIME};
 use crate::error::Code;
 use crate::form;
 use crate::operation::Example;
-use crate::wire::word;
+use crate::wire::{WireSecret, word};
 
 /// What a key is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -258,6 +258,79 @@ pub struct UndestroyRequest {
     /// Which version.
     #[schemars(range(min = 1, max = u32::MAX))]
     pub version: u32,
+}
+
+/// Wraps the versions of a key by another protector.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyProtectRequest")]
+#[serde(deny_unknown_fields)]
+pub struct ProtectRequest {
+    /// The key's name or id.
+    #[schemars(extend("pattern" = form::NAME))]
+    pub name: String,
+    /// `root`, `rsa:NAME`, `pkcs11:NAME`, `plugin:NAME` (sections of the server's configuration), `password`, `shares`.
+    pub with: String,
+    /// For `pkcs11`: the token's label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// For `pkcs11`: the label of the key on the token; it is made there when it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// For `password`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_base64: Option<WireSecret>,
+    /// For `shares`: how many are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 16))]
+    pub shares: Option<u8>,
+    /// For `shares`: how many open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 16))]
+    pub threshold: Option<u8>,
+}
+
+/// The key has another protector.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyProtectReply")]
+pub struct ProtectReply {
+    /// The key as it is now.
+    pub key: Key,
+    /// Shares, shown this once: one for each person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares_base64: Vec<WireSecret>,
+}
+
+/// Opens the protector of a key.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyUnlockRequest")]
+#[serde(deny_unknown_fields)]
+pub struct UnlockRequest {
+    /// The key's name or id.
+    #[schemars(extend("pattern" = form::NAME))]
+    pub name: String,
+    /// The password, or shares, one a line; nothing for protectors that need no person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_base64: Option<WireSecret>,
+}
+
+impl Example for ProtectRequest {
+    fn example() -> Self {
+        let (token, label, password_base64, shares, threshold) = (None, None, None, None, None);
+        let (name, with) = ("orders".to_owned(), "rsa:office".to_owned());
+        Self { name, with, token, label, password_base64, shares, threshold }
+    }
+}
+
+impl Example for ProtectReply {
+    fn example() -> Self {
+        Self { key: Key::example(), shares_base64: Vec::new() }
+    }
+}
+
+impl Example for UnlockRequest {
+    fn example() -> Self {
+        Self { name: "orders".to_owned(), password_base64: Some(WireSecret::sample("four plain words here")) }
+    }
 }
 
 impl Example for CreateRequest {

@@ -383,15 +383,24 @@ async fn forgotten_data_keys_are_fetched_again() {
     cipher.decrypt(&context("7"), &sealed).await.unwrap();
     assert_eq!(server.calls(), (2, 2));
 
-    // A call that was under way serves its own caller; it may have been answered before the change that is to be heeded.
+    // A call that was under way serves its own caller and nobody else: it may have been answered before the change that is
+    // to be heeded.
     cipher.forget();
     server.hold();
     let (asking, waiting) = (spawn_encrypt(&cipher, "7"), spawn_encrypt(&cipher, "7"));
     settle().await;
     cipher.forget();
+    let asking_after = spawn_encrypt(&cipher, "7");
+    settle().await;
+    assert_eq!(server.calls().0, 4);
+    server.gate.add_permits(1);
+    let before = asking.await.unwrap().unwrap();
+    settle().await;
+    assert!(!waiting.is_finished() && !asking_after.is_finished(), "they wait for the second call");
     server.answer();
-    let values = [asking.await.unwrap().unwrap(), waiting.await.unwrap().unwrap()];
-    assert_eq!((by_data_key(&values), server.calls().0), (vec![1, 1], 4));
+    let after = [waiting.await.unwrap().unwrap(), asking_after.await.unwrap().unwrap()];
+    assert_eq!((by_data_key(&after), by_data_key(&[before, after[0].clone()])), (vec![2], vec![1, 1]));
+    assert_eq!(server.calls().0, 4);
 }
 
 #[tokio::test]

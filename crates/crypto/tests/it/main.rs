@@ -1,6 +1,6 @@
 //! Capability tests of the crate, through its public API.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod accumulated;
 mod asymmetric;

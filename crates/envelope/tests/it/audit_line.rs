@@ -164,7 +164,9 @@ fn entries_come_back_from_their_lines() {
         let line = Line { seq: 9, node: "n".into(), ..Line::of_entry(&entry, 42, 7) };
         assert_eq!((line.epoch, line.index), (Some(42), Some(7)));
         let said = rendered(&line);
-        for absent in ["\"remote\"", "\"target\"", "\"key\"", "\"key_version\"", "\"count\"", "\"request\"", "\"context\""] {
+        for absent in
+            ["\"remote\"", "\"target\"", "\"key\"", "\"key_version\"", "\"count\"", "\"request\"", "\"context\""]
+        {
             assert_eq!(said.contains(absent), entry.count > 0, "{absent}");
         }
         let read = parse(said.as_bytes()).unwrap();

@@ -58,13 +58,26 @@ fn change(epoch: u64) -> impl Strategy<Value = LoggedChange> {
 }
 
 fn entry() -> impl Strategy<Value = AuditEntry> {
-    ((moment(), text(), text(), text(), text()), (option::of(id()), any::<u32>(), text(), any::<u64>(), id(), vec(text(), 0..3)))
-        .prop_map(
-        |((time, principal, remote, operation, target), rest)| {
-            let (key, key_version, outcome, count, request, context) = rest;
-            AuditEntry { time, principal, remote, operation, target, key, key_version, outcome, count, request, context }
-        },
+    (
+        (moment(), text(), text(), text(), text()),
+        (option::of(id()), any::<u32>(), text(), any::<u64>(), id(), vec(text(), 0..3)),
     )
+        .prop_map(|((time, principal, remote, operation, target), rest)| {
+            let (key, key_version, outcome, count, request, context) = rest;
+            AuditEntry {
+                time,
+                principal,
+                remote,
+                operation,
+                target,
+                key,
+                key_version,
+                outcome,
+                count,
+                request,
+                context,
+            }
+        })
 }
 
 fn log() -> impl Strategy<Value = LogRecord> {

@@ -7,8 +7,8 @@ use rustix::io::Errno;
 use strongroom_secret::{SecretBytes, harden};
 
 use super::refusal::TokenProblem;
-use super::wire::{self, Request};
 use super::token;
+use super::wire::{self, Request};
 
 /// Answers one question about a PKCS#11 token, which the server asks through standard input, a socket. Whether it was
 /// answered, if only by a refusal.

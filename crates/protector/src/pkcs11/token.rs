@@ -206,8 +206,7 @@ fn new_rsa(session: &Session, label: &str) -> Result<Pair, TokenProblem> {
     ];
     let mut private = kept_on_token(label);
     private.extend([Attribute::Unwrap(true), Attribute::Decrypt(false), Attribute::Sign(false)]);
-    let (public, private) =
-        session.generate_key_pair(&Call::RsaPkcsKeyPairGen, &public, &private).map_err(problem)?;
+    let (public, private) = session.generate_key_pair(&Call::RsaPkcsKeyPairGen, &public, &private).map_err(problem)?;
     check_safe(session, private)?;
     Ok((public, private))
 }

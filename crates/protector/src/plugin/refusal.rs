@@ -155,7 +155,9 @@ impl PluginError {
                     .to_owned()
             }
             Self::Child { name, source: ChildError::Start { .. } } => {
-                format!("make plug-in {name} an executable program for this machine (chmod 0755, its interpreter there)")
+                format!(
+                    "make plug-in {name} an executable program for this machine (chmod 0755, its interpreter there)"
+                )
             }
             Self::Child { name, .. } | Self::Reply { name } | Self::Refused { name, .. } => {
                 format!("run plug-in {name} by hand as docs/guide/plugins.md shows")

@@ -33,6 +33,12 @@ impl Blob {
         }
     }
 
+    /// The certificate it was made for, for people.
+    pub(super) fn named(&self) -> String {
+        let [fingerprint, serial] = [&self.fingerprint[..], &self.serial].map(binding::hex);
+        format!("{fingerprint} (serial {serial}, issuer {})", binding::shown(&self.issuer))
+    }
+
     /// Reads hostile bytes.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, UnwrapError> {
         let blob: Self = decode_blob(bytes, Kind::Rsa)?;

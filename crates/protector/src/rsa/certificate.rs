@@ -11,9 +11,9 @@ use strongroom_envelope::Timestamp;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
+use super::MOST_BITS;
 use super::blob::LONGEST_SERIAL;
 use super::refusal::CertificateError;
-use super::MOST_BITS;
 
 pub(super) struct Certificate {
     pub(super) public_key: PublicKey,

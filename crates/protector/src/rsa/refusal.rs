@@ -71,20 +71,16 @@ pub enum CertificateError {
     },
     /// The record was made for another certificate.
     #[error(
-        "the record was made for the certificate with spki_sha256 {recorded} (serial {serial}, issuer {issuer}); \
-         [protector.rsa.{name}] has spki_sha256 {configured}"
+        "the record was made for the certificate with spki_sha256 {recorded}; [protector.rsa.{name}] has spki_sha256 \
+         {configured}"
     )]
     Other {
         /// The section of the configuration.
         name: String,
         /// Fingerprint of the configured certificate.
         configured: String,
-        /// Fingerprint in the record.
+        /// Fingerprint, serial number and issuer in the record.
         recorded: String,
-        /// Issuer in the record.
-        issuer: String,
-        /// Serial number in the record.
-        serial: String,
     },
     /// The public key does not encrypt.
     #[error(transparent)]

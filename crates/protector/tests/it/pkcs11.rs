@@ -23,6 +23,8 @@ fn serves_as_child() {
     }
 }
 
+type Change<'a> = &'a dyn Fn(&mut ProtectorRecord);
+
 /// What the token says against opening the record.
 fn problem(protector: &dyn Protector, record: &ProtectorRecord) -> TokenProblem {
     match refusal(protector, record) {
@@ -79,8 +81,18 @@ fn the_key_is_made_once_and_cannot_leave_the_token() {
 }
 
 #[test]
+fn a_token_without_padding_wraps_without() {
+    const NAME: &str = "pkcs11::a_token_without_padding_wraps_without";
+    let Some(token) = SoftHsm::without(NAME, "-,CKM_AES_KEY_WRAP_PAD") else { return };
+    let (protector, root) = (token.protector(), new_root());
+    let record = wrap(protector.as_ref(), &root).unwrap();
+    assert!(opens(protector.as_ref(), &record, &root));
+    assert_eq!(record.blob[14], 2);
+}
+
+#[test]
 fn a_token_without_key_wrap_uses_rsa() {
-    let mechanisms = "-CKM_AES_KEY_WRAP,CKM_AES_KEY_WRAP_PAD";
+    let mechanisms = "-,CKM_AES_KEY_WRAP,CKM_AES_KEY_WRAP_PAD";
     let Some(token) = SoftHsm::without("pkcs11::a_token_without_key_wrap_uses_rsa", mechanisms) else { return };
     let (protector, root) = (token.protector(), new_root());
     let record = wrap(protector.as_ref(), &root).unwrap();
@@ -94,7 +106,7 @@ fn a_token_without_key_wrap_uses_rsa() {
 
 #[test]
 fn a_token_without_any_way_is_named() {
-    let mechanisms = "-CKM_AES_KEY_WRAP,CKM_AES_KEY_WRAP_PAD,CKM_RSA_PKCS_OAEP";
+    let mechanisms = "-,CKM_AES_KEY_WRAP,CKM_AES_KEY_WRAP_PAD,CKM_RSA_PKCS_OAEP";
     let Some(token) = SoftHsm::without("pkcs11::a_token_without_any_way_is_named", mechanisms) else { return };
     let found = why(token.protector().as_ref());
     assert!(matches!(found, TokenError::Token { problem: TokenProblem::NoMechanism, .. }), "{found}");
@@ -105,7 +117,7 @@ fn what_was_changed_does_not_open() {
     let Some(token) = SoftHsm::new("pkcs11::what_was_changed_does_not_open") else { return };
     let protector = token.protector();
     let record = wrap(protector.as_ref(), &new_root()).unwrap();
-    let changed = |change: &dyn Fn(&mut ProtectorRecord)| {
+    let changed = |change: Change<'_>| {
         let mut record = record.clone();
         change(&mut record);
         refusal(protector.as_ref(), &record)
@@ -118,7 +130,7 @@ fn what_was_changed_does_not_open() {
             "byte {at}: {found}"
         );
     }
-    let cases: [(&str, &dyn Fn(&mut ProtectorRecord)); 4] = [
+    let cases: [(&str, Change<'_>); 4] = [
         ("unknown mechanism", &|record| record.blob[14] = 5),
         ("cut short", &|record| record.blob.truncate(30)),
         ("longer", &|record| record.blob.push(0)),
@@ -158,10 +170,7 @@ fn a_wrong_pin_is_tried_once_until_it_is_changed() {
     for _ in 0..20 {
         assert_eq!(problem(protector.as_ref(), &record), TokenProblem::PinKnownWrong);
     }
-    assert!(matches!(
-        why(protector.as_ref()),
-        TokenError::Token { problem: TokenProblem::PinKnownWrong, .. }
-    ));
+    assert!(matches!(why(protector.as_ref()), TokenError::Token { problem: TokenProblem::PinKnownWrong, .. }));
     assert_eq!(tries(), 3, "the token was not asked again");
     token.write_pin("111111");
     assert_eq!(problem(protector.as_ref(), &record), TokenProblem::PinWrong);
@@ -255,8 +264,9 @@ fn a_module_that_is_none_or_crashes_or_hangs_harms_nobody() {
     }
     let build = |name: &str, body: &str| {
         let (source, module) = (token.path().join(format!("{name}.c")), token.path().join(format!("{name}.so")));
-        let program =
-            format!("#include <unistd.h>\n#include <stdio.h>\n__attribute__((constructor)) static void start(void) {{ {body} }}\n");
+        let program = format!(
+            "#include <unistd.h>\n#include <stdio.h>\n__attribute__((constructor)) static void start(void) {{ {body} }}\n"
+        );
         fs::write(&source, program).unwrap();
         let output = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&module).arg(&source).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

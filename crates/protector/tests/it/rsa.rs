@@ -93,9 +93,8 @@ fn another_certificate_is_named_by_both_fingerprints() {
     let record = wrap(office.protector("office.pem", "office.key").as_ref(), &new_root()).unwrap();
     let other = office.protector("other.pem", "other.key");
     let found = refusal(other.as_ref(), &record).to_string();
-    let fingerprint = |bound_to: Vec<(String, String)>| {
-        bound_to.into_iter().find(|(name, _)| name == "spki_sha256").unwrap().1
-    };
+    let fingerprint =
+        |bound_to: Vec<(String, String)>| bound_to.into_iter().find(|(name, _)| name == "spki_sha256").unwrap().1;
     for named in [fingerprint(record.bound_to), fingerprint(other.bound_to()), "0badcafe".into(), "CN=office".into()] {
         assert!(found.contains(&named), "{named} is not in: {found}");
     }
@@ -107,15 +106,9 @@ fn another_certificate_is_named_by_both_fingerprints() {
 fn keys_that_are_too_short_or_not_rsa_are_refused() {
     let Some(office) = Office::new("rsa::keys_that_are_too_short_or_not_rsa_are_refused") else { return };
     let short = why(office.protector("short.pem", "short.key").as_ref());
-    assert!(
-        matches!(short, CertificateError::PublicKey { source: KeyError::TooShort { bits: 2048 }, .. }),
-        "{short}"
-    );
+    assert!(matches!(short, CertificateError::PublicKey { source: KeyError::TooShort { bits: 2048 }, .. }), "{short}");
     let short = why(office.protector("office.pem", "short.key").as_ref());
-    assert!(
-        matches!(short, CertificateError::PrivateKey { source: KeyError::TooShort { bits: 2048 }, .. }),
-        "{short}"
-    );
+    assert!(matches!(short, CertificateError::PrivateKey { source: KeyError::TooShort { bits: 2048 }, .. }), "{short}");
     let curve = why(office.protector("curve.pem", "curve.key").as_ref());
     assert!(matches!(curve, CertificateError::PublicKey { source: KeyError::Invalid, .. }), "{curve}");
     for (private_key, what) in [("office.pkcs1", "PKCS#1"), ("locked.key", "PKCS#8 under a password")] {
@@ -190,8 +183,7 @@ fn a_key_that_an_attacker_wrapped_is_not_vouched_for() {
     let protector = office.protector("office.pem", "office.key");
     let root = new_root();
     let record = wrap(protector.as_ref(), &root).unwrap();
-    let (stored, _) =
-        protector::encode(&record, &mac_key(&root), record.record_key(), Generation::new(1, 0)).unwrap();
+    let (stored, _) = protector::encode(&record, &mac_key(&root), record.record_key(), Generation::new(1, 0)).unwrap();
     assert!(parse(record.record_key(), &stored).unwrap().verify_mac(&mac_key(&root)));
 
     let attackers = new_root();
@@ -233,12 +225,8 @@ fn what_the_second_implementation_makes_opens_only_by_the_book() {
         let made = run(NAME, "certificates.py", &["blob", path, &store, &protector_id, how, secret, &salt_text]);
         let made = made.unwrap();
         let (blob, key) = made.trim().split_once(' ').unwrap();
-        let terms = WrappingTerms {
-            salt: salt.clone(),
-            parameters: None,
-            parameter: "office".into(),
-            blob: unhex(blob),
-        };
+        let terms =
+            WrappingTerms { salt: salt.clone(), parameters: None, parameter: "office".into(), blob: unhex(blob) };
         (terms, key.to_owned())
     };
     let (terms, key) = make("oaep-sha256", &secret);

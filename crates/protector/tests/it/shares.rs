@@ -42,8 +42,7 @@ fn every_three_of_five_open_and_no_two() {
     let dealt = deal(3, 5);
     assert_eq!(dealt.shares.len(), 5);
     for mask in 1_u8..32 {
-        let chosen: Vec<&str> =
-            (0..5).filter(|at| mask >> at & 1 == 1).map(|at| dealt.shares[at].as_str()).collect();
+        let chosen: Vec<&str> = (0..5).filter(|at| mask >> at & 1 == 1).map(|at| dealt.shares[at].as_str()).collect();
         if chosen.len() >= 3 {
             assert!(opens(&typed(&chosen), &dealt.record, &dealt.root), "{mask:05b}");
         } else {

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use strongroom_protector::{
-    ChildProgram, Given, Kind, Pkcs11Settings, Protector, Surroundings, TokenKey, configured,
-};
+use strongroom_protector::{ChildProgram, Given, Kind, Pkcs11Settings, Protector, Surroundings, TokenKey, configured};
 
 use crate::fixture::{Place, set_mode};
 
@@ -26,7 +24,7 @@ impl SoftHsm {
         Self::without(test, "ALL")
     }
 
-    /// A token that offers only some mechanisms, as `softhsm2.conf` names them.
+    /// A token that offers only some mechanisms: `-,A,B` leaves out A and B (the first word after `-` is not looked at).
     pub fn without(test: &str, mechanisms: &str) -> Option<Self> {
         let Some(module) = first_of(&MODULES) else {
             eprintln!("not run: {test}: SoftHSM is missing (softhsm2)");
@@ -35,8 +33,10 @@ impl SoftHsm {
         let place = Place::new();
         fs::create_dir(place.path().join("tokens")).unwrap();
         let tokens = place.path().join("tokens");
-        let configuration =
-            format!("directories.tokendir = {}\nslots.mechanisms = {mechanisms}\nlog.level = ERROR\n", tokens.display());
+        let configuration = format!(
+            "directories.tokendir = {}\nslots.mechanisms = {mechanisms}\nlog.level = ERROR\n",
+            tokens.display()
+        );
         fs::write(place.path().join("softhsm2.conf"), configuration).unwrap();
         let token = Self { place, module };
         token.add_token("T");

@@ -44,8 +44,7 @@ impl Protector for Token {
         let key = WrappingKey::fill_with(|key| fill(key));
         let kept = WrappingKey::fill_with(|kept| kept.copy_from_slice(key.expose()));
         self.keys.lock().unwrap().insert(protector_id, kept);
-        let terms =
-            WrappingTerms { salt: vec![0; 16], parameters: None, parameter: String::new(), blob: Vec::new() };
+        let terms = WrappingTerms { salt: vec![0; 16], parameters: None, parameter: String::new(), blob: Vec::new() };
         Ok((key, terms))
     }
 

@@ -178,6 +178,40 @@ pub enum Key {
         #[arg(long)]
         yes: bool,
     },
+    /// Wrap the versions of a key by another protector; nothing that is sealed under them changes
+    Protect {
+        /// Name or id
+        name: String,
+        /// root, rsa:NAME, pkcs11:NAME, plugin:NAME (sections of the server's configuration), password or shares
+        #[arg(long, value_name = "PROTECTOR")]
+        with: String,
+        /// For pkcs11: the token's label
+        #[arg(long, value_name = "LABEL")]
+        token: Option<String>,
+        /// For pkcs11: the label of the key on the token; made there when it is missing
+        #[arg(long, value_name = "LABEL")]
+        label: Option<String>,
+        /// For shares: how many are made
+        #[arg(long, value_name = "COUNT")]
+        shares: Option<u8>,
+        /// For shares: how many open
+        #[arg(long, value_name = "COUNT")]
+        threshold: Option<u8>,
+        /// For a password.
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Open the protector of a key; a password or shares are read from standard input, a file or the prompt
+    Unlock {
+        /// Name or id
+        name: String,
+        /// The protector needs no person: read nothing
+        #[arg(long)]
+        unattended: bool,
+        /// For a password or shares.
+        #[command(flatten)]
+        given: Given,
+    },
     /// Take the end of a version back
     Undestroy {
         /// Name or id

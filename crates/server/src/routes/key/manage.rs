@@ -2,13 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use strongroom_api::WireSecret;
 use strongroom_api::key as wire;
 use strongroom_engine::key as rule;
 use strongroom_engine::name::{Name, Selector};
 use strongroom_engine::rule::Refusal;
 use strongroom_envelope::Timestamp;
 use strongroom_envelope::value::Purpose;
-use strongroom_keeper::facade::Caller;
+use strongroom_keeper::facade::{Caller, KeyProtector};
 
 use crate::refused::{Failed, refusal_code};
 use crate::routes::{Route, page_limit};
@@ -92,6 +93,54 @@ impl Route for wire::UndestroyRequest {
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::Key, Failed> {
         let undestroy = rule::Undestroy { selector: Selector::parse(&self.name)?, version: self.version };
         Ok(key(shell.keeper.execute(caller, undestroy).await?))
+    }
+}
+
+impl Route for wire::ProtectRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::ProtectReply, Failed> {
+        let selector = Selector::parse(&self.name)?;
+        let with = protector(self)?;
+        let (view, shares) = shell.keeper.key_protect(caller, selector, with).await?;
+        Ok(wire::ProtectReply { key: key(view), shares_base64: shares.into_iter().map(WireSecret::from).collect() })
+    }
+}
+
+impl Route for wire::UnlockRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::Key, Failed> {
+        let selector = Selector::parse(&self.name)?;
+        let typed = self.password_base64.map(WireSecret::into_passphrase);
+        shell.keeper.key_unlock(caller.clone(), selector.clone(), typed).await?;
+        Ok(key(shell.keeper.execute(caller, rule::Show { selector }).await?))
+    }
+}
+
+/// The protector that is asked for; what it has no use for is refused, not left unread.
+fn protector(request: wire::ProtectRequest) -> Result<KeyProtector, Refusal> {
+    let wire::ProtectRequest { name: _, with, token, label, password_base64, shares, threshold } = request;
+    let invalid = |reason: &str| Refusal::Invalid { field: "with", reason: reason.to_owned() };
+    let (kind, name) = with.split_once(':').map_or((with.as_str(), None), |(kind, name)| (kind, Some(name)));
+    let named = |name: Option<&str>| name.map(str::to_owned).ok_or_else(|| invalid("say which one: KIND:NAME"));
+    let plain = (token.is_none() && label.is_none(), password_base64.is_none(), shares.is_none() && threshold.is_none());
+    let unused = || invalid("it takes neither token and label, nor a password, nor shares");
+    match (kind, plain) {
+        ("root", (true, true, true)) if name.is_none() => Ok(KeyProtector::Root),
+        ("rsa", (true, true, true)) => Ok(KeyProtector::Rsa(named(name)?)),
+        ("plugin", (true, true, true)) => Ok(KeyProtector::Plugin(named(name)?)),
+        ("pkcs11", (_, true, true)) => match (token, label) {
+            (Some(token), Some(label)) => Ok(KeyProtector::Pkcs11 { name: named(name)?, token, label }),
+            _ => Err(invalid("pkcs11 takes the labels of a token and of a key on it")),
+        },
+        ("password", (true, false, true)) if name.is_none() => {
+            let password = password_base64.ok_or_else(|| invalid("a password is needed"))?;
+            Ok(KeyProtector::Password(password.into_passphrase()))
+        }
+        ("password", (true, true, true)) => Err(invalid("a password is needed")),
+        ("shares", (true, true, _)) if name.is_none() => match (shares, threshold) {
+            (Some(count), Some(threshold)) => Ok(KeyProtector::Shares { threshold, count }),
+            _ => Err(invalid("shares take their number and how many of them open")),
+        },
+        ("root" | "rsa" | "plugin" | "pkcs11" | "password" | "shares", _) => Err(unused()),
+        _ => Err(invalid("choose root, rsa:NAME, pkcs11:NAME, plugin:NAME, password or shares")),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Making, showing and changing keys.
 
+use strongroom_api::WireSecret;
 use strongroom_api::key::{
-    self as wire, CreateRequest, DestroyRequest, ListReply, ListRequest, RotateRequest, ShowRequest, StateRequest,
-    UndestroyRequest,
+    self as wire, CreateRequest, DestroyRequest, ListReply, ListRequest, ProtectRequest, RotateRequest, ShowRequest, StateRequest,
+    UndestroyRequest, UnlockRequest,
 };
 use strongroom_client::Client;
 
@@ -45,6 +46,22 @@ pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
             told(output, &client.call(&StateRequest { name, version, step }).await?);
             Ok(())
         }),
+        Key::Protect { name, with, token, label, shares, threshold, given } => {
+            let password_base64 = match with.as_str() {
+                "password" => Some(WireSecret::from(&input::password(&given)?)),
+                _ => None,
+            };
+            let request = ProtectRequest { name, with, token, label, password_base64, shares, threshold };
+            here.call(|client, output| protect(client, output, request))
+        }
+        Key::Unlock { name, unattended, given } => {
+            let typed = if unattended { None } else { Some(input::password(&given)?) };
+            let request = UnlockRequest { name, password_base64: typed.as_ref().map(WireSecret::from) };
+            here.call(|client, output| async move {
+                told(output, &client.call(&request).await?);
+                Ok(())
+            })
+        }
         Key::Destroy { name, version, wait, yes } => destroy(here, name, version, wait, yes),
         Key::Undestroy { name, version } => here.call(|client, output| async move {
             told(output, &client.call(&UndestroyRequest { name, version }).await?);
@@ -52,6 +69,23 @@ pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
         }),
         _ => Err(Failure::usage("this command is not one of managing keys", "see `strongroom key --help`")),
     }
+}
+
+async fn protect(client: Client, output: &Output, request: ProtectRequest) -> Result<(), Failure> {
+    let reply = client.call(&request).await?;
+    if output.is_json() {
+        output.json_line(&reply);
+        return Ok(());
+    }
+    output.text(&shown(&reply.key));
+    if !reply.shares_base64.is_empty() {
+        output.remark("give each of these to another person; they are shown this once");
+    }
+    for share in reply.shares_base64 {
+        output.bytes(share.into_secret().expose())?;
+        output.text("");
+    }
+    Ok(())
 }
 
 async fn rotate(client: Client, output: &Output, request: RotateRequest, no_wait: bool) -> Result<(), Failure> {
