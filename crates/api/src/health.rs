@@ -1,4 +1,4 @@
-//! What an outside monitor is told; no names, no numbers.
+//! What an outside monitor is told; no names.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,14 @@ pub struct Health {
     /// Why it is not ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Hindrance>,
+    /// How many values were imported without the layer of an application key and not converted yet.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unprotected: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How the server is.
@@ -50,6 +58,6 @@ pub enum Hindrance {
 
 impl Example for Health {
     fn example() -> Self {
-        Self { status: Condition::NotReady, reasons: vec![Hindrance::Locked] }
+        Self { status: Condition::NotReady, reasons: vec![Hindrance::Locked], unprotected: 0 }
     }
 }

@@ -27,7 +27,7 @@ pub mod wire;
 pub use error::{Code, ErrorBody, ErrorDetail};
 pub use openapi::document as openapi;
 pub use operation::{Example, OPERATIONS, Operation, PATH_PREFIX, Request};
-pub use wire::{WireSecret, WireToken};
+pub use wire::{WireSecret, WireText, WireToken};
 
 /// Names a change, so that a retry of it is recognised; 1 to 128 printable ASCII characters, kept for 24 hours.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";

@@ -111,6 +111,8 @@ operations! {
         "Take the deletion of a secret back.";
     secret::DestroyRequest => secret::DestroyReply, "secret.destroy", changes: true, while_locked: false,
         "Destroy a secret, or one version of it, for good.";
+    secret::ImportRequest => secret::ImportReply, "secret.import", changes: true, while_locked: false,
+        "Take secrets over from another system; those that are there already with the same value are left as they are.";
     key::CreateRequest => key::Key, "key.create", changes: true, while_locked: false,
         "Make a key for an application.";
     key::ShowRequest => key::Key, "key.show", changes: false, while_locked: false,
@@ -159,13 +161,13 @@ operations! {
         "Revoke an access token at once.";
     protector::ListRequest => protector::ListReply, "protector.list", changes: false, while_locked: false,
         "List the protectors of the root key.";
-    protector::AddRequest => protector::Entry, "protector.add", changes: true, while_locked: false,
+    protector::AddRequest => protector::MadeReply, "protector.add", changes: true, while_locked: false,
         "Add a protector to the root key.";
     protector::DropRequest => protector::Entry, "protector.drop", changes: true, while_locked: false,
         "Drop a protector; another one must have been proven to open.";
     protector::ProveRequest => protector::Entry, "protector.prove", changes: true, while_locked: false,
         "Prove that a protector opens the root key.";
-    protector::ReplaceRequest => protector::Entry, "protector.replace", changes: true, while_locked: false,
+    protector::ReplaceRequest => protector::MadeReply, "protector.replace", changes: true, while_locked: false,
         "Replace a broken or tampered protector by a new one of its kind.";
     lock::UnlockRequest => status::Status, "unlock", changes: true, while_locked: true,
         "Unlock the server with a password.";

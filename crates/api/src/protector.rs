@@ -28,7 +28,7 @@ pub struct ListReply {
 pub struct Entry {
     /// Its id.
     pub id: String,
-    /// `account`, `machine`, or `password`.
+    /// `account`, `machine`, `password`, `shares`, `rsa`, `pkcs11`, or `plugin`.
     pub kind: String,
     /// Whether it needs a person.
     pub attended: bool,
@@ -64,6 +64,14 @@ pub enum Kind {
     Machine,
     /// For a person who knows it.
     Password,
+    /// For several persons, so many of whom have to be there.
+    Shares,
+    /// For a certificate and its private key.
+    Rsa,
+    /// For a key on a token.
+    Pkcs11,
+    /// For a program of the operator.
+    Plugin,
 }
 
 /// Adds a protector.
@@ -77,6 +85,42 @@ pub struct AddRequest {
     /// The password, byte for byte; for `password` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_base64: Option<WireSecret>,
+    /// The name of its section in the server's configuration; for `rsa`, `pkcs11` and `plugin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The label of the token; for `pkcs11` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The label of the key on the token, which is made if it is missing; for `pkcs11` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// How many shares are made, 2 to 16; for `shares` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 16))]
+    pub shares: Option<u8>,
+    /// How many of them open, 2 to `shares`; for `shares` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 16))]
+    pub threshold: Option<u8>,
+}
+
+impl AddRequest {
+    /// A request for a kind that needs nothing.
+    #[must_use]
+    pub const fn of(kind: Kind) -> Self {
+        Self { kind, password_base64: None, name: None, token: None, label: None, shares: None, threshold: None }
+    }
+}
+
+/// A protector that was made.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ProtectorMadeReply")]
+pub struct MadeReply {
+    /// What it is.
+    pub protector: Entry,
+    /// Of `shares` the shares, as text for people, each to be kept by another person. They are shown this once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares_base64: Vec<WireSecret>,
 }
 
 /// Drops a protector.
@@ -84,7 +128,7 @@ pub struct AddRequest {
 #[schemars(rename = "ProtectorDropRequest")]
 #[serde(deny_unknown_fields)]
 pub struct DropRequest {
-    /// Its id, or its kind when there is only one of it.
+    /// Its id, or, when there is only one such, its kind or its kind and name: `rsa:office`.
     pub protector: String,
     /// Accept that a person must unlock the server at every start from now on.
     #[serde(default)]
@@ -96,9 +140,9 @@ pub struct DropRequest {
 #[schemars(rename = "ProtectorProveRequest")]
 #[serde(deny_unknown_fields)]
 pub struct ProveRequest {
-    /// Its id, or its kind when there is only one of it.
+    /// Its id, or, when there is only one such, its kind or its kind and name: `rsa:office`.
     pub protector: String,
-    /// The password, byte for byte; for `password` only.
+    /// The password, byte for byte, or shares, one in each line; for `password` and `shares` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_base64: Option<WireSecret>,
 }
@@ -108,7 +152,7 @@ pub struct ProveRequest {
 #[schemars(rename = "ProtectorReplaceRequest")]
 #[serde(deny_unknown_fields)]
 pub struct ReplaceRequest {
-    /// Its id, or its kind when there is only one of it.
+    /// Its id, or, when there is only one such, its kind or its kind and name: `rsa:office`.
     pub protector: String,
     /// The new password, byte for byte; for `password` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -147,7 +191,13 @@ impl Example for Entry {
 
 impl Example for AddRequest {
     fn example() -> Self {
-        Self { kind: Kind::Password, password_base64: Some(WireSecret::sample("four plain words here")) }
+        Self { password_base64: Some(WireSecret::sample("four plain words here")), ..Self::of(Kind::Password) }
+    }
+}
+
+impl Example for MadeReply {
+    fn example() -> Self {
+        Self { protector: Entry::example(), shares_base64: Vec::new() }
     }
 }
 

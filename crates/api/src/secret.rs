@@ -1,12 +1,14 @@
 //! `secret`: passwords and credentials for other systems.
 
 mod change;
+mod import;
 mod read;
 
 pub use change::{
     DeleteReply, DeleteRequest, DestroyReply, DestroyRequest, PutReply, PutRequest, RenameReply, RenameRequest,
     UndeleteReply, UndeleteRequest,
 };
+pub use import::{ImportError, ImportReply, ImportRequest, ImportRow, Imported};
 pub use read::{
     GetReply, GetRequest, ListEntry, ListReply, ListRequest, ShowReply, ShowRequest, VersionEntry, Withheld,
 };

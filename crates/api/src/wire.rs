@@ -48,6 +48,47 @@ impl WireSecret {
     }
 }
 
+/// A secret in text, as it stands in files of other systems; it is read only.
+pub struct WireText(SecretBytes);
+
+impl WireText {
+    /// The secret's bytes.
+    #[must_use]
+    pub fn into_secret(self) -> SecretBytes {
+        self.0
+    }
+}
+
+impl fmt::Debug for WireText {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("WireText(…)")
+    }
+}
+
+impl<'de> Deserialize<'de> for WireText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl Visitor<'_> for TextVisitor {
+    type Value = WireText;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a text")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<WireText, E> {
+        Ok(WireText(SecretBytes::from_slice(text.as_bytes())))
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<WireText, E> {
+        Ok(WireText(SecretBytes::from_vec(text.into_bytes())))
+    }
+}
+
 impl WireSecret {
     /// For examples only.
     pub(crate) fn sample(text: &str) -> Self {

@@ -64,15 +64,15 @@ pub fn seal(
         }
         let length = frame.length;
         if !frame.is_full() || ahead.length == 0 {
-            let last = &mut frame.bytes.expose_mut()[..length + TAG];
+            let last = &mut frame.room_mut()[..length + TAG];
             sealer.seal_last(last);
             write(to, last)?;
             done += length as u64;
             progress(done);
             return Ok(done);
         }
-        sealer.seal_next(frame.whole_mut())?;
-        write(to, frame.bytes.expose())?;
+        sealer.seal_next(frame.room_mut())?;
+        write(to, frame.room())?;
         done += length as u64;
         progress(done);
         core::mem::swap(&mut frame, &mut ahead);
@@ -114,19 +114,27 @@ pub fn open(
         let refused = |source| StreamError::Frame { written, source };
         let last = !frame.is_full() || ahead.length == 0;
         if last {
-            opener.open_last(&frame.bytes.expose()[..frame.length], &mut plaintext).map_err(refused)?;
-            write(to, plaintext.expose())?;
-            written += plaintext.len() as u64;
-            progress(written);
-            return Ok(written);
+            opener.open_last(&frame.room()[..frame.length], &mut plaintext).map_err(refused)?;
+            return release(&plaintext, to, written, &mut progress);
         }
-        opener.open_next(frame.whole(), &mut plaintext).map_err(refused)?;
-        write(to, plaintext.expose())?;
-        written += plaintext.len() as u64;
-        progress(written);
+        opener.open_next(frame.room(), &mut plaintext).map_err(refused)?;
+        written = release(&plaintext, to, written, &mut progress)?;
         core::mem::swap(&mut frame, &mut ahead);
         ahead.length = 0;
     }
+}
+
+/// Writes the plaintext of a frame that opened; answers how much was written in all.
+fn release(
+    plaintext: &SecretBytes,
+    to: &mut impl Write,
+    written: u64,
+    progress: &mut impl FnMut(u64),
+) -> Result<u64, StreamError> {
+    write(to, plaintext.expose())?;
+    let written = written + plaintext.len() as u64;
+    progress(written);
+    Ok(written)
 }
 
 /// Room for a sealed frame, wiped on drop.
@@ -143,7 +151,8 @@ impl Frame {
     }
 
     fn fill(&mut self, from: &mut impl Read) -> Result<(), StreamError> {
-        self.length = fill(from, &mut self.bytes.expose_mut()[..self.full])?;
+        let full = self.full;
+        self.length = fill(from, &mut self.room_mut()[..full])?;
         Ok(())
     }
 
@@ -151,11 +160,11 @@ impl Frame {
         self.length == self.full
     }
 
-    fn whole(&self) -> &[u8; SEALED_FRAME] {
+    fn room(&self) -> &[u8; SEALED_FRAME] {
         self.bytes.expose().try_into().expect("a frame has the room of a sealed frame")
     }
 
-    fn whole_mut(&mut self) -> &mut [u8; SEALED_FRAME] {
+    fn room_mut(&mut self) -> &mut [u8; SEALED_FRAME] {
         self.bytes.expose_mut().try_into().expect("a frame has the room of a sealed frame")
     }
 }

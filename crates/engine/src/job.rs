@@ -9,6 +9,7 @@ use strongroom_secret::SecretBytes;
 
 pub use body::{JobBody, JobKind, JobState};
 pub use change::{Finish, FinishReply, Pause, Purge, PurgeReply, Resume};
+pub(crate) use list::clear;
 pub use list::{JobView, List, ListReply, Show};
 
 use crate::rule::{Change, NameChange};

@@ -59,6 +59,8 @@ actions! {
     SecretUndelete = "secret.undelete", Write;
     /// Destroy a secret, or one version of it, for good.
     SecretDestroy = "secret.destroy", Administer;
+    /// Take secrets over from another system.
+    SecretImport = "secret.import", Administer;
     /// Make a key.
     KeyCreate = "key.create", Administer;
     /// Read a key's metadata.

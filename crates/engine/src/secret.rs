@@ -5,6 +5,7 @@ mod delete;
 mod destroy;
 mod find;
 mod get;
+mod import;
 mod list;
 mod put;
 mod reencrypt;
@@ -16,6 +17,7 @@ pub use body::{Provider, SecretBody, SecretVersionBody, VersionEntry, sealed_und
 pub use delete::{Delete, DeleteReply, Undelete, UndeleteReply};
 pub use destroy::{Destroy, DestroyReply, Purge, PurgeReply};
 pub use get::{Get, GetReply};
+pub use import::{IMPORT_ROWS, Import, ImportReply, ImportRow, Imported, METADATA_BYTES, METADATA_PAIRS};
 pub use list::{Entry, List, ListReply, Withheld};
 pub use put::{Put, PutReply};
 pub use reencrypt::{REENCRYPT_RECORDS, Reencrypt, ReencryptReply};

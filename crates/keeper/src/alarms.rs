@@ -81,6 +81,11 @@ const ALARMS: &[(&str, &str, &str)] = &[
         "a protector that needs a person was not proven for more than 180 days",
         "run `strongroom protector prove ID`",
     ),
+    (
+        "unprotected",
+        "values were imported in clear and have no layer of an application key yet",
+        "`strongroom convert --with root` seals them; another protector is chosen with --with",
+    ),
     ("quarantined", "records failed verification and are kept aside", "see `strongroom quarantine list`"),
     ("strangers", "the store holds entries that are not ours", "find out who writes to the store's file"),
     (

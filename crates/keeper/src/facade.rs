@@ -173,6 +173,8 @@ pub struct Status {
     pub epoch: u64,
     /// Records in quarantine.
     pub quarantined: u64,
+    /// Values that have no layer of an application key.
+    pub unprotected: u64,
     /// Whether changes are accepted now.
     pub writable: bool,
     /// Whether the audit trail can be written now.
@@ -226,7 +228,7 @@ impl ProtectorState {
 pub struct ProtectorView {
     /// Its id.
     pub id: Id,
-    /// `account`, `machine`, `password`.
+    /// `account`, `machine`, `password`, `shares`, `rsa`, `pkcs11`, `plugin`.
     pub kind: String,
     /// Whether it needs a person.
     pub attended: bool,
@@ -254,6 +256,35 @@ pub enum ProtectorSpec {
     Machine,
     /// For a person who knows this.
     Password(strongroom_secret::Passphrase),
+    /// For several persons.
+    Shares {
+        /// How many shares open it.
+        threshold: u8,
+        /// How many are made.
+        count: u8,
+    },
+    /// For a certificate and its private key, by the name of their section in the configuration.
+    Rsa(String),
+    /// For a key on a token.
+    Pkcs11 {
+        /// The name of the module's section in the configuration.
+        name: String,
+        /// The token's label.
+        token: String,
+        /// The key's label.
+        label: String,
+    },
+    /// For a program, by the name of its section in the configuration.
+    Plugin(String),
+}
+
+/// A protector that was made.
+#[derive(Debug)]
+pub struct ProtectorMade {
+    /// Its row of `protector list`.
+    pub view: ProtectorView,
+    /// The shares that open it, this once; of other kinds none.
+    pub shares: Vec<strongroom_secret::SecretBytes>,
 }
 
 /// What wraps the versions of an application key.

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use strongroom_engine::job::{self, JobBody, JobState};
+use strongroom_engine::job::{self, JobBody, JobKind, JobState};
 use strongroom_engine::key::{KeyBody, State};
 use strongroom_engine::rule::{Operation, Trace};
 use strongroom_engine::secret;
@@ -153,6 +153,12 @@ impl Runner {
         }
         if let Err(error) = self.look_again(job) {
             self.unlocked.journal.event(Severity::Error, "job_failed", &describe(&error));
+            return self.rest();
+        }
+        if job.kind == JobKind::Convert
+            && let Err(error) = self.unlocked.store.scrub()
+        {
+            self.unlocked.journal.event(Severity::Error, "scrub_failed", &describe(&error));
             return self.rest();
         }
         match self.ask(job::Finish { id }) {

@@ -236,6 +236,7 @@ impl Inner {
                 secrets: 0,
                 epoch: 0,
                 quarantined: 0,
+                unprotected: 0,
                 writable: false,
                 auditing: self.witness().is_some_and(|witness| witness.is_open()),
                 copies: 1,
@@ -344,6 +345,10 @@ fn unlocked_status(unsealed: &Unsealed) -> Status {
     if quarantined > 0 {
         alarms.push(alarm("quarantined", &quarantined.to_string()));
     }
+    let unprotected = unlocked.stored.unprotected();
+    if unprotected > 0 {
+        alarms.push(alarm("unprotected", &unprotected.to_string()));
+    }
     let (records, secrets) = {
         let index = unlocked.index.read();
         (index.len(), index.name_count(RecordKind::Secret))
@@ -357,6 +362,7 @@ fn unlocked_status(unsealed: &Unsealed) -> Status {
         secrets,
         epoch: unlocked.epoch.load(Ordering::Acquire),
         quarantined,
+        unprotected,
         writable: unlocked.is_writing(),
         auditing: unlocked.witness.is_open(),
         copies: 1,

@@ -12,6 +12,7 @@
 
 mod alarms;
 mod anchor;
+mod at_hand;
 mod boot;
 mod catalogue;
 mod chores;

@@ -8,10 +8,11 @@ use strongroom_engine::catalogue::InstanceBody;
 use strongroom_engine::rule::{Change, Commit, NameChange};
 use strongroom_envelope::keyring::Keyring;
 use strongroom_envelope::{Generation, Id, RecordKey, body};
-use strongroom_protector::{Password, Protector, Surroundings};
+use strongroom_protector::Surroundings;
 use strongroom_secret::{Passphrase, SecretBytes};
 use strongroom_store::{DataDirectory, OpenOptions, SqliteStore, Store};
 
+use crate::at_hand::AtHand;
 use crate::anchor::AnchorFile;
 use crate::boot::{self, BootError, Found, Verified};
 use crate::catalogue::{self, Known};
@@ -112,15 +113,18 @@ fn seals(
     stored: &[protectors::Stored],
     passphrase: Option<Passphrase>,
 ) -> Result<Seals, AcceptError> {
-    let surroundings = Surroundings::resolve(store_id, &settings.protector).map_err(OpenError::from)?;
-    let mut at_hand = strongroom_protector::unattended(&Arc::new(surroundings));
-    if let Some(passphrase) = passphrase {
-        at_hand.push(Box::new(Password::new(store_id, passphrase)) as Box<dyn Protector>);
-    }
-    let tried = protectors::attempt(stored, &at_hand);
+    let surroundings = Arc::new(Surroundings::resolve(store_id, &settings.protector).map_err(OpenError::from)?);
+    let at_hand = match passphrase {
+        None => AtHand::here(&surroundings),
+        Some(typed) => {
+            AtHand::with_typed(&surroundings, typed).map_err(|error| AcceptError::NoRoot(format!("  {error}")))?
+        }
+    };
+    let tried = at_hand.attempt(stored);
     // The anchor is what is being overridden; the configuration's root id still binds.
-    let Choice::Root(root) = protectors::choose(&tried, settings.root_id) else {
-        return Err(AcceptError::NoRoot(crate::open::explain(&tried)));
+    let root = match protectors::choose(&tried, settings.root_id) {
+        Choice::Root(root) | Choice::Unvouched(root) => root,
+        Choice::Foreign | Choice::None => return Err(AcceptError::NoRoot(crate::open::explain(&tried))),
     };
     let sealed = store.read(&[&RecordKey::KEYRING.to_bytes()]).map_err(OpenError::from)?.pop().flatten();
     let sealed = sealed.ok_or_else(|| AcceptError::Broken("the keyring is missing".into()))?;

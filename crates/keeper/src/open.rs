@@ -10,6 +10,7 @@ use strongroom_secret::harden;
 use strongroom_store::OpenError as FileError;
 use strongroom_store::{DataDirectory, DirectoryError, OpenOptions, SqliteStore, Store, StoreError};
 
+use crate::at_hand::AtHand;
 use crate::anchor::{AnchorError, AnchorFile, resolved};
 use crate::boot::{self, BootError, Witnessing};
 use crate::clock::now;
@@ -266,13 +267,18 @@ fn existing(
         return Ok(stay_locked(settings, LockReason::ForeignAnchor, detail, store_id, witnessing, report));
     }
     let surroundings = Arc::new(Surroundings::resolve(store_id, &settings.protector)?);
-    let tried = protectors::attempt(stored, &strongroom_protector::unattended(&surroundings));
+    let tried = AtHand::here(&surroundings).attempt(stored);
     let expected = expected_root_id(settings, remembered);
     let root = match protectors::choose(&tried, expected) {
         Choice::Root(root) => root,
         Choice::Foreign => {
             let detail = "the protectors yield another root key than the anchor's, or different ones".to_owned();
             let witnessing = Witnessing::Anchor(Box::new(anchor));
+            return Ok(stay_locked(settings, LockReason::ForeignRoot, detail, store_id, witnessing, report));
+        }
+        Choice::Unvouched(_) => {
+            let witnessing = Witnessing::Anchor(Box::new(anchor));
+            let detail = protectors::UNVOUCHED.to_owned();
             return Ok(stay_locked(settings, LockReason::ForeignRoot, detail, store_id, witnessing, report));
         }
         Choice::None => return nothing_opened(settings, anchor, store_id, &tried, report),
@@ -330,11 +336,19 @@ pub(crate) fn explain(tried: &[Tried]) -> String {
                 lines.push(format!("    does not open: {reason}"));
                 lines.push(format!("    to mend it: {mend}"));
             }
-            Outcome::Attended => lines.push("    needs a person: `strongroom unlock < password`".into()),
+            Outcome::Attended => lines.push(format!("    needs a person: `strongroom unlock < {}`", typed_word(tried))),
             Outcome::Candidate(_) => lines.push("    opens".into()),
         }
     }
     if lines.is_empty() { "  the store holds no protector record".into() } else { lines.join("\n") }
+}
+
+/// What a person types for it.
+fn typed_word(tried: &Tried) -> &'static str {
+    match tried.record.as_ref().map(|record| record.kind) {
+        Some(Kind::Shares) => "shares",
+        _ => "password",
+    }
 }
 
 /// Locked, and said everywhere. A trail that exists gets its line; one that is missing is not made.
@@ -411,9 +425,9 @@ fn key_zero(settings: &Settings) -> Option<[u8; 32]> {
     searched.ok().and(key)
 }
 
-/// The password protectors among what is stored, for an unlock.
-pub(crate) fn attended(stored: &[Stored]) -> impl Iterator<Item = &Stored> {
-    stored.iter().filter(|stored| stored.record.as_ref().is_ok_and(|record| record.kind == Kind::Password))
+/// Whether a person can open what is stored with a password, or with shares.
+pub(crate) fn is_there(stored: &[Stored], kind: Kind) -> bool {
+    stored.iter().any(|stored| stored.record.as_ref().is_ok_and(|record| record.kind == kind))
 }
 
 #[cfg(test)]

@@ -6,24 +6,27 @@ use strongroom_engine::policy::Action;
 use strongroom_engine::rule::{Change, Commit, NameChange, Trace};
 use strongroom_envelope::RecordKey;
 use strongroom_envelope::log::AuditEntry;
-use strongroom_protector::{Kind, Password, Protector, check_strength};
+use strongroom_envelope::protector::ProtectorRecord;
+use strongroom_protector::{Given, Kind, Protector, TokenKey, check_strength, configured, renewal};
 use strongroom_secret::Passphrase;
 
 use crate::clock::now;
 use crate::committer::Order;
-use crate::facade::{Caller, Failure, LockReason, ProtectorFault, ProtectorSpec, ProtectorState, ProtectorView};
+use crate::facade::{
+    Caller, Failure, LockReason, ProtectorFault, ProtectorMade, ProtectorSpec, ProtectorState, ProtectorView,
+};
 use crate::journal::Severity;
 use crate::keeper::{Inner, Keeper, State, Unsealed};
 use crate::protectors::{self, Judged, NotOne};
 use crate::quarantine;
-use crate::root::wrong_password;
+use crate::root::{not_configured, wrong_password};
 use crate::settle::{commit_and_wait, raise_protector_alarms};
 use crate::unlocked::Unlocked;
 use crate::witness::describe;
 use crate::worker::entry;
 
-/// Passwords that may exist at once: an unlock tries each.
-const MOST_PASSWORDS: usize = 8;
+/// Protectors of one kind that may exist at once: an unlock tries each password, a start each device.
+const MOST_OF_A_KIND: usize = 8;
 
 impl Keeper {
     /// Every protector of the root key.
@@ -32,7 +35,7 @@ impl Keeper {
     }
 
     /// Adds a protector; it has been opened back when this answers.
-    pub async fn protector_add(&self, caller: Caller, spec: ProtectorSpec) -> Result<ProtectorView, Failure> {
+    pub async fn protector_add(&self, caller: Caller, spec: ProtectorSpec) -> Result<ProtectorMade, Failure> {
         self.chore(move |inner| inner.protector_add(&caller, spec)).await
     }
 
@@ -46,23 +49,23 @@ impl Keeper {
         self.chore(move |inner| inner.protector_drop(&caller, &which, attended_start)).await
     }
 
-    /// Proves that a protector opens.
+    /// Proves that a protector opens; `typed` is a password, or shares, one in each line.
     pub async fn protector_prove(
         &self,
         caller: Caller,
         which: String,
-        passphrase: Option<Passphrase>,
+        typed: Option<Passphrase>,
     ) -> Result<ProtectorView, Failure> {
-        self.chore(move |inner| inner.protector_prove(&caller, &which, passphrase)).await
+        self.chore(move |inner| inner.protector_prove(&caller, &which, typed)).await
     }
 
-    /// Makes a protector anew in the place of a broken or tampered one, or with another password.
+    /// Makes a protector anew in the place of a broken or tampered one, with another password, or with other shares.
     pub async fn protector_replace(
         &self,
         caller: Caller,
         which: String,
         passphrase: Option<Passphrase>,
-    ) -> Result<ProtectorView, Failure> {
+    ) -> Result<ProtectorMade, Failure> {
         self.chore(move |inner| inner.protector_replace(&caller, &which, passphrase)).await
     }
 }
@@ -95,21 +98,18 @@ impl Inner {
         })
     }
 
-    fn protector_add(&self, caller: &Caller, spec: ProtectorSpec) -> Result<ProtectorView, Failure> {
+    fn protector_add(&self, caller: &Caller, spec: ProtectorSpec) -> Result<ProtectorMade, Failure> {
         let action = Action::ProtectorAdd;
         let kind = spec.kind();
         self.protector_chore(caller, action, kind.name(), |unsealed| {
             let unlocked = &unsealed.running.unlocked;
             let existing = unlocked.protectors.lock().iter().filter(|judged| judged.kind() == Some(kind)).count();
-            let most = if protectors::is_attended(kind) { MOST_PASSWORDS } else { 1 };
+            let most = if matches!(kind, Kind::Account | Kind::Machine) { 1 } else { MOST_OF_A_KIND };
             if existing >= most {
-                return Err(fault(
-                    ProtectorFault::Exists,
-                    format!("there is a {} protector already", kind.name()),
-                    "use `strongroom protector replace` to make it anew",
-                ));
+                return Err(exists(kind, existing));
             }
-            let protector = spec.protector(unsealed)?;
+            let (name, given) = spec.given()?;
+            let protector = configured(&unsealed.surroundings, kind, &name, given).map_err(not_configured)?;
             put(unlocked, caller, action, None, &*protector)
         })
     }
@@ -136,7 +136,7 @@ impl Inner {
         &self,
         caller: &Caller,
         which: &str,
-        passphrase: Option<Passphrase>,
+        typed: Option<Passphrase>,
     ) -> Result<ProtectorView, Failure> {
         let action = Action::ProtectorProve;
         self.protector_chore(caller, action, which, |unsealed| {
@@ -147,13 +147,10 @@ impl Inner {
             let stored = protectors::stored(&*unlocked.store).map_err(|_| Failure::StorageFailed)?;
             let record = stored.into_iter().find(|stored| stored.key == judged.key).and_then(|found| found.record.ok());
             let record = record.ok_or_else(|| unreadable(which))?;
-            let protector = at_hand(unsealed, record.kind, passphrase)?;
-            let opened = protector.unwrap(&record).map_err(|error| {
-                if protectors::is_attended(record.kind) {
-                    wrong_password()
-                } else {
-                    fault(ProtectorFault::DoesNotOpen, error.to_string(), &error.how_to_mend())
-                }
+            let protector = protector_of(unsealed, &record, typed)?;
+            let opened = protector.unwrap(&record).map_err(|error| match record.kind {
+                Kind::Password => wrong_password(),
+                _ => fault(ProtectorFault::DoesNotOpen, error.to_string(), &error.how_to_mend()),
             })?;
             if !served || !opened.same_as(unlocked.seals.read().root()) {
                 let fix = "make it anew with `strongroom protector replace`";
@@ -179,24 +176,20 @@ impl Inner {
         caller: &Caller,
         which: &str,
         passphrase: Option<Passphrase>,
-    ) -> Result<ProtectorView, Failure> {
+    ) -> Result<ProtectorMade, Failure> {
         let action = Action::ProtectorReplace;
         self.protector_chore(caller, action, which, |unsealed| {
             let unlocked = &unsealed.running.unlocked;
             let old = one(&unlocked.protectors.lock(), which)?.clone();
-            let kind = old.kind().ok_or_else(|| unreadable(which))?;
             if unlocked.index.read().get(old.key).is_none() {
                 let what = format!("protector `{which}` was never made by this server");
                 return Err(fault(ProtectorFault::NotFound, what, "drop it"));
             }
-            if let Some(passphrase) = &passphrase {
-                strong(passphrase)?;
-            }
-            let protector = at_hand(unsealed, kind, passphrase)?;
-            let view = put(unlocked, caller, action, Some(&old), &*protector)?;
+            let protector = replacement_of(unsealed, &old, which, passphrase)?;
+            let made = put(unlocked, caller, action, Some(&old), &*protector)?;
             forget(unsealed, &old);
             self.scrub_store()?;
-            Ok(view)
+            Ok(made)
         })
     }
 
@@ -221,18 +214,25 @@ impl ProtectorSpec {
             Self::Account => Kind::Account,
             Self::Machine => Kind::Machine,
             Self::Password(_) => Kind::Password,
+            Self::Shares { .. } => Kind::Shares,
+            Self::Rsa(_) => Kind::Rsa,
+            Self::Pkcs11 { .. } => Kind::Pkcs11,
+            Self::Plugin(_) => Kind::Plugin,
         }
     }
 
-    fn protector(self, unsealed: &Unsealed) -> Result<Box<dyn Protector>, Failure> {
-        match self {
-            Self::Account => at_hand(unsealed, Kind::Account, None),
-            Self::Machine => at_hand(unsealed, Kind::Machine, None),
+    /// The name of its section of the configuration, and what it needs beside that.
+    fn given(self) -> Result<(String, Given), Failure> {
+        Ok(match self {
+            Self::Account | Self::Machine => (String::new(), Given::Nothing),
             Self::Password(passphrase) => {
                 strong(&passphrase)?;
-                at_hand(unsealed, Kind::Password, Some(passphrase))
+                (String::new(), Given::Typed(passphrase))
             }
-        }
+            Self::Shares { threshold, count } => (String::new(), Given::NewShares { threshold, count }),
+            Self::Rsa(name) | Self::Plugin(name) => (name, Given::Nothing),
+            Self::Pkcs11 { name, token, label } => (name, Given::Key(TokenKey { token, label })),
+        })
     }
 }
 
@@ -241,18 +241,60 @@ fn strong(passphrase: &Passphrase) -> Result<(), Failure> {
         .map_err(|refusal| fault(ProtectorFault::Weak, refusal.to_string(), "choose at least 14 characters or 4 words"))
 }
 
-/// The protector of a kind; a password needs what the person typed.
-fn at_hand(unsealed: &Unsealed, kind: Kind, passphrase: Option<Passphrase>) -> Result<Box<dyn Protector>, Failure> {
-    let missing = || fault(ProtectorFault::DoesNotOpen, "a password is needed".into(), "give it on standard input");
-    match kind {
-        Kind::Password => {
-            let passphrase = passphrase.ok_or_else(missing)?;
-            Ok(Box::new(Password::new(unsealed.running.unlocked.store_id, passphrase)))
-        }
-        Kind::Account | Kind::Machine | Kind::Rsa | Kind::Pkcs11 | Kind::Plugin | Kind::Shares => {
-            protectors::unattended(kind, &unsealed.surroundings).ok_or_else(|| unreadable(kind.name()))
-        }
+/// The protector that opens this record, with what a person typed if it needs a person.
+fn protector_of(
+    unsealed: &Unsealed,
+    record: &ProtectorRecord,
+    typed: Option<Passphrase>,
+) -> Result<Box<dyn Protector>, Failure> {
+    let kind = record.kind;
+    let given = match typed {
+        Some(typed) if protectors::is_attended(kind) => Given::Typed(typed),
+        None if protectors::is_attended(kind) => return Err(nothing_typed(kind)),
+        _ => Given::Nothing,
+    };
+    configured(&unsealed.surroundings, kind, &record.parameter, given).map_err(not_configured)
+}
+
+/// The protector that wraps anew in the place of `old`. What a forged record says of tokens, names and numbers is
+/// not asked for: whoever wrote it would choose.
+fn replacement_of(
+    unsealed: &Unsealed,
+    old: &Judged,
+    which: &str,
+    passphrase: Option<Passphrase>,
+) -> Result<Box<dyn Protector>, Failure> {
+    let record = old.record.as_ref().ok_or_else(|| unreadable(which))?;
+    if old.state == ProtectorState::Tampered && record.kind.has_blob() {
+        let what = "its record is not authentic, so it does not say what it was made for".into();
+        return Err(fault(ProtectorFault::DoesNotOpen, what, "drop it and add it again"));
     }
+    let given = match (record.kind, passphrase) {
+        (Kind::Password, Some(passphrase)) => {
+            strong(&passphrase)?;
+            Given::Typed(passphrase)
+        }
+        (Kind::Password, None) => return Err(nothing_typed(Kind::Password)),
+        (_, _) => renewal(record).map_err(|_| unreadable(which))?,
+    };
+    configured(&unsealed.surroundings, record.kind, &record.parameter, given).map_err(not_configured)
+}
+
+fn nothing_typed(kind: Kind) -> Failure {
+    let (what, fix) = if kind == Kind::Shares {
+        ("shares are needed", "give them on standard input, one in each line")
+    } else {
+        ("a password is needed", "give it on standard input")
+    };
+    fault(ProtectorFault::DoesNotOpen, what.into(), fix)
+}
+
+fn exists(kind: Kind, existing: usize) -> Failure {
+    let what = match existing {
+        1 => format!("there is a {kind} protector already"),
+        _ => format!("there are {existing} {kind} protectors already"),
+    };
+    fault(ProtectorFault::Exists, what, "use `strongroom protector replace` to make it anew")
 }
 
 /// Wraps the root key with `protector` and commits it, in the place of `old` if there is one.
@@ -262,12 +304,12 @@ fn put(
     action: Action,
     old: Option<&Judged>,
     protector: &dyn Protector,
-) -> Result<ProtectorView, Failure> {
-    let fresh = {
-        let seals = unlocked.seals.read();
-        protectors::fresh(protector, seals.root(), now())
-            .map_err(|error| fault(ProtectorFault::Surroundings, error.to_string(), "see the message and try again"))?
-    };
+) -> Result<ProtectorMade, Failure> {
+    // Devices and programs take their time: the keys are not held meanwhile.
+    let root = protectors::copy(unlocked.seals.read().root());
+    let fresh = protectors::fresh(protector, &root, now())
+        .map_err(|error| fault(ProtectorFault::Surroundings, error.to_string(), &error.how_to_mend()))?;
+    drop(root);
     let record = fresh.record.clone();
     let judged = Judged {
         key: record.record_key(),
@@ -288,13 +330,13 @@ fn put(
     all.push(judged.clone());
     drop(all);
     raise_protector_alarms(unlocked);
-    Ok(judged.view(false))
+    Ok(ProtectorMade { view: judged.view(false), shares: protector.hand_out() })
 }
 
 /// The secret file of a protector that is gone is of no use any more; that it could not be removed is only worth a line.
 fn forget(unsealed: &Unsealed, judged: &Judged) {
     let Some(record) = judged.record.as_ref().filter(|_| judged.state != ProtectorState::Tampered) else { return };
-    let Some(protector) = protectors::unattended(record.kind, &unsealed.surroundings) else { return };
+    let Some(protector) = protectors::healed(record.kind, &unsealed.surroundings) else { return };
     if let Err(error) = protector.forget(record) {
         let journal = &unsealed.running.unlocked.journal;
         journal.event(Severity::Warning, "secret_file_left", &error.to_string());
@@ -323,9 +365,9 @@ fn still_opens(unsealed: &Unsealed, judged: &Judged) -> bool {
         return false;
     }
     let Some(record) = &judged.record else { return false };
-    match protectors::unattended(record.kind, &unsealed.surroundings) {
+    match protectors::unattended(record, &unsealed.surroundings) {
         Some(protector) => protector.unwrap(record).is_ok_and(|opened| opened.same_as(unlocked.seals.read().root())),
-        None => true,
+        None => protectors::is_attended(record.kind),
     }
 }
 

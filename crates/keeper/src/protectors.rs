@@ -6,7 +6,7 @@ use strongroom_engine::catalogue::ProofBody;
 use strongroom_engine::rule::{Change, Commit, NameChange};
 use strongroom_envelope::protector::{ProtectorRecord, ProtectorRefusal, body_of, parse};
 use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp, body, protector};
-use strongroom_protector::{Kind, Protector, Surroundings, WrapError};
+use strongroom_protector::{Given, Kind, Protector, Surroundings, WrapError, configured};
 use strongroom_secret::{RootKey, SecretBytes};
 use strongroom_store::{Store, StoreError};
 
@@ -63,10 +63,16 @@ pub struct Judged {
     pub proven_at: Option<Timestamp>,
 }
 
+/// Why [`Choice::Unvouched`] keeps the store locked.
+pub const UNVOUCHED: &str = "there is no anchor, and only protectors opened that anybody could have made who has \
+     their public part: `strongroom anchor accept`, or `root_id` in the configuration, says that the root key is right";
+
 /// Which root key the candidates vouch for.
 pub enum Choice {
     /// This one.
     Root(RootKey),
+    /// This one, and nothing says that it is ours: only protectors opened that others can make, and there is no anchor.
+    Unvouched(RootKey),
     /// No protector opened.
     None,
     /// What they yield is another root key than the anchor's, or they differ among themselves.
@@ -85,73 +91,49 @@ pub fn stored(store: &dyn Store) -> Result<Vec<Stored>, StoreError> {
     Ok(found)
 }
 
-/// Tries every record with the protectors at hand, in their order: account first, machine second.
-pub fn attempt(stored: &[Stored], at_hand: &[Box<dyn Protector>]) -> Vec<Tried> {
-    let mut tried: Vec<Tried> = stored.iter().map(|stored| try_one(stored, at_hand)).collect();
-    let rank = |tried: &Tried| tried.record.as_ref().map_or(u8::MAX, |record| order(record.kind));
-    tried.sort_by_key(rank);
-    tried
-}
-
-fn try_one(stored: &Stored, at_hand: &[Box<dyn Protector>]) -> Tried {
-    let closed = |reason: String, mend: String| Outcome::Closed { reason, mend };
-    let record = match &stored.record {
-        Ok(record) => record,
-        Err(refusal) => {
-            let mend = "restore the record, or `strongroom protector replace` it once the server is unlocked";
-            return Tried { key: stored.key, record: None, outcome: closed(refusal.to_string(), mend.into()) };
-        }
-    };
-    let outcome = match at_hand.iter().find(|protector| protector.kind() == record.kind) {
-        None => Outcome::Attended,
-        Some(protector) => match protector.unwrap(record) {
-            Ok(candidate) => Outcome::Candidate(candidate),
-            Err(error) => closed(error.to_string(), error.how_to_mend()),
-        },
-    };
-    Tried { key: stored.key, record: Some(record.clone()), outcome }
-}
-
-const fn order(kind: Kind) -> u8 {
-    match kind {
-        Kind::Account => 0,
-        Kind::Machine => 1,
-        Kind::Rsa => 2,
-        Kind::Pkcs11 => 3,
-        Kind::Plugin => 4,
-        Kind::Password => 5,
-        Kind::Shares => 6,
-    }
-}
-
 /// Chooses the root key among the candidates; `expected` is the root id that anchor or configuration vouch for.
+///
+/// Without one, all candidates have to be the same, and one has to come from a protector whose secret nobody outside
+/// has: anybody who has a certificate can wrap a root key of his own for it.
 pub fn choose(tried: &[Tried], expected: Option<[u8; 16]>) -> Choice {
     let mut chosen: Option<&RootKey> = None;
     let mut any = false;
-    for candidate in tried.iter().filter_map(Tried::candidate) {
+    let mut is_vouched_for = expected.is_some();
+    for (kind, candidate) in tried.iter().filter_map(Tried::candidate) {
         any = true;
         match (expected, chosen) {
             (Some(expected), _) if protector::root_id(candidate) != expected => {}
             (None, Some(chosen)) if !chosen.same_as(candidate) => return Choice::Foreign,
             _ => chosen = Some(candidate),
         }
+        is_vouched_for |= vouches(kind);
     }
     match chosen {
-        Some(root) => Choice::Root(copy(root)),
+        Some(root) if is_vouched_for => Choice::Root(copy(root)),
+        Some(root) => Choice::Unvouched(copy(root)),
         None if any => Choice::Foreign,
         None => Choice::None,
     }
 }
 
-fn copy(root: &RootKey) -> RootKey {
+/// Whether only who knows a secret can have made what a protector of this kind opens.
+const fn vouches(kind: Kind) -> bool {
+    match kind {
+        Kind::Account | Kind::Machine | Kind::Password | Kind::Shares => true,
+        Kind::Rsa | Kind::Pkcs11 | Kind::Plugin => false,
+    }
+}
+
+/// A copy that can be wrapped while others use the keys.
+pub fn copy(root: &RootKey) -> RootKey {
     RootKey::fill_with(|key| key.copy_from_slice(root.expose()))
 }
 
 impl Tried {
-    fn candidate(&self) -> Option<&RootKey> {
-        match &self.outcome {
-            Outcome::Candidate(root) => Some(root),
-            Outcome::Closed { .. } | Outcome::Attended => None,
+    fn candidate(&self) -> Option<(Kind, &RootKey)> {
+        match (&self.outcome, &self.record) {
+            (Outcome::Candidate(root), Some(record)) => Some((record.kind, root)),
+            _ => None,
         }
     }
 }
@@ -239,6 +221,14 @@ impl Judged {
         }
     }
 
+    /// What it is and why it does not open, in one line.
+    pub fn told(&self) -> String {
+        let kind = self.kind().map_or("unknown", Kind::name);
+        let name = self.record.as_ref().map_or("", |record| record.parameter.as_str());
+        let reason = self.reason.as_deref().unwrap_or("did not open");
+        if name.is_empty() { format!("{kind} ({reason})") } else { format!("{kind}:{name} ({reason})") }
+    }
+
     /// Its kind, when its record can be read.
     pub fn kind(&self) -> Option<Kind> {
         self.record.as_ref().map(|record| record.kind)
@@ -255,6 +245,14 @@ pub const fn is_attended(kind: Kind) -> bool {
     match kind {
         Kind::Account | Kind::Machine | Kind::Rsa | Kind::Pkcs11 | Kind::Plugin => false,
         Kind::Password | Kind::Shares => true,
+    }
+}
+
+/// Whether a protector of this kind opens on another host and for another account, too.
+pub const fn works_elsewhere(kind: Kind) -> bool {
+    match kind {
+        Kind::Account | Kind::Machine | Kind::Pkcs11 | Kind::Plugin => false,
+        Kind::Password | Kind::Shares | Kind::Rsa => true,
     }
 }
 
@@ -277,6 +275,16 @@ pub enum FreshError {
     Record(#[from] ProtectorRefusal),
 }
 
+impl FreshError {
+    /// What the operator can do about it.
+    pub fn how_to_mend(&self) -> String {
+        match self {
+            Self::Wrap(error) => error.how_to_mend(),
+            Self::Record(_) => "give the protector shorter names and labels".to_owned(),
+        }
+    }
+}
+
 /// Wraps the root key anew. The wrap has been opened back when this returns; nothing existing was changed.
 pub fn fresh(protector: &dyn Protector, root: &RootKey, now: Timestamp) -> Result<Fresh, FreshError> {
     let id = crate::random::id();
@@ -286,8 +294,13 @@ pub fn fresh(protector: &dyn Protector, root: &RootKey, now: Timestamp) -> Resul
     Ok(Fresh { record, change })
 }
 
-/// The protector of a kind that needs no person.
-pub fn unattended(kind: Kind, surroundings: &Arc<Surroundings>) -> Option<Box<dyn Protector>> {
+/// The protector that opens this record without a person.
+pub fn unattended(record: &ProtectorRecord, surroundings: &Arc<Surroundings>) -> Option<Box<dyn Protector>> {
+    configured(surroundings, record.kind, &record.parameter, Given::Nothing).ok()
+}
+
+/// The protector of a kind that keeps a secret file, and is healed.
+pub fn healed(kind: Kind, surroundings: &Arc<Surroundings>) -> Option<Box<dyn Protector>> {
     strongroom_protector::unattended(surroundings).into_iter().find(|protector| protector.kind() == kind)
 }
 
@@ -316,12 +329,16 @@ pub fn proofs(unlocked: &Unlocked) -> ProofBody {
     opened.and_then(|opened| body::decode_strict(opened.body.expose()).ok()).unwrap_or_default()
 }
 
-/// Finds one protector by id or, when it is the only one of its kind, by kind.
+/// Finds one protector by id or, when there is only one such, by kind or by kind and name: `rsa:office`.
 pub fn find<'a>(judged: &'a [Judged], which: &str) -> Result<&'a Judged, NotOne> {
     if let Ok(id) = Id::parse(which) {
         return judged.iter().find(|judged| judged.key.id == id).ok_or(NotOne::None);
     }
-    let mut of_kind = judged.iter().filter(|judged| judged.kind().is_some_and(|kind| kind.name() == which));
+    let (kind_name, name) = which.split_once(':').map_or((which, None), |(kind, name)| (kind, Some(name)));
+    let is_meant = |record: &ProtectorRecord| {
+        record.kind.name() == kind_name && name.is_none_or(|name| record.parameter == name)
+    };
+    let mut of_kind = judged.iter().filter(|judged| judged.record.as_ref().is_some_and(is_meant));
     match (of_kind.next(), of_kind.next()) {
         (Some(only), None) => Ok(only),
         (Some(_), Some(_)) => Err(NotOne::Several),

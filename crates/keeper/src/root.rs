@@ -3,21 +3,22 @@
 use std::sync::Arc;
 
 use strongroom_engine::policy::Action;
-use strongroom_protector::{Password, Protector, Surroundings};
+use strongroom_protector::{ConfiguredError, Kind, Surroundings};
 use strongroom_secret::Passphrase;
 
+use crate::at_hand::{AtHand, kind_of_typed};
 use crate::boot::{self, BootError};
 use crate::clock::now;
 use crate::facade::{Caller, Failure, LockReason, ProtectorFault, Status};
 use crate::journal::Severity;
 use crate::keeper::{Inner, Keeper, Locked, State, Unsealed};
-use crate::open::{attended, expected_root_id, lock_alarm};
+use crate::open::{expected_root_id, is_there, lock_alarm};
 use crate::protectors::{self, Choice, Outcome, Tried};
 use crate::settle::{settle, tell};
 use crate::witness::{Note, describe, system_entry};
 
 impl Keeper {
-    /// Opens the root key with a password, then verifies and heals as a start does.
+    /// Opens the root key with a password or with shares, one in each line, then verifies and heals as a start does.
     pub async fn unlock(&self, caller: Caller, passphrase: Passphrase) -> Result<Status, Failure> {
         self.chore(move |inner| inner.unlock(&caller, passphrase)).await?;
         Ok(self.status())
@@ -68,16 +69,14 @@ impl Inner {
         let stored = protectors::stored(&*self.store).map_err(|_| Failure::StorageFailed)?;
         let surroundings = Surroundings::resolve(locked.store_id, &self.settings.protector);
         let surroundings = Arc::new(surroundings.map_err(|error| surroundings_fault(&error))?);
-        if attended(&stored).next().is_none() {
-            return Err(no_password());
+        let kind = kind_of_typed(&passphrase);
+        if !is_there(&stored, kind) {
+            return Err(nothing_to_open(kind));
         }
-        let mut at_hand = strongroom_protector::unattended(&surroundings);
-        at_hand.push(Box::new(Password::new(locked.store_id, passphrase)) as Box<dyn Protector>);
-        let tried = protectors::attempt(&stored, &at_hand);
-        let password_opened =
-            tried.iter().any(|tried| is_password(tried) && matches!(tried.outcome, Outcome::Candidate(_)));
-        if !password_opened {
-            return Err(wrong_password());
+        let tried = AtHand::with_typed(&surroundings, passphrase).map_err(not_configured)?.attempt(&stored);
+        let of_kind = || tried.iter().filter(|tried| tried.record.as_ref().is_some_and(|record| record.kind == kind));
+        if !of_kind().any(|tried| matches!(tried.outcome, Outcome::Candidate(_))) {
+            return Err(if kind == Kind::Shares { wrong_shares(of_kind()) } else { wrong_password() });
         }
         self.establish_again(locked, tried, &surroundings)
     }
@@ -94,6 +93,7 @@ impl Inner {
         let root = match protectors::choose(&tried, expected_root_id(&self.settings, &remembered)) {
             Choice::Root(root) => root,
             Choice::Foreign | Choice::None => return self.keep_locked(locked, LockReason::ForeignRoot, ""),
+            Choice::Unvouched(_) => return self.keep_locked(locked, LockReason::ForeignRoot, protectors::UNVOUCHED),
         };
         let mut witnessing = lend(&mut locked.witnessing.lock());
         let established = boot::establish(
@@ -106,7 +106,7 @@ impl Inner {
         );
         match established {
             Ok((running, found)) => {
-                let tried = tried.into_iter().map(untried_password).collect();
+                let tried = tried.into_iter().map(untried).collect();
                 let healed = settle(&self.settings, &running, &found, tried, surroundings);
                 tell(&running.unlocked, system_entry(now(), "server.unlocked", "", "ok"));
                 Ok((Arc::new(Unsealed { running, surroundings: Arc::clone(surroundings) }), healed))
@@ -180,13 +180,10 @@ fn lend(witnessing: &mut Option<boot::Witnessing>) -> Option<boot::Witnessing> {
     }
 }
 
-fn is_password(tried: &Tried) -> bool {
-    tried.record.as_ref().is_some_and(|record| protectors::is_attended(record.kind))
-}
-
-/// A password protector that the given password does not open is not broken: another password may open it.
-fn untried_password(mut tried: Tried) -> Tried {
-    if is_password(&tried) && matches!(tried.outcome, Outcome::Closed { .. }) {
+/// A protector that what was typed does not open is not broken: another password, other shares may open it.
+fn untried(mut tried: Tried) -> Tried {
+    let is_attended = tried.record.as_ref().is_some_and(|record| protectors::is_attended(record.kind));
+    if is_attended && matches!(tried.outcome, Outcome::Closed { .. }) {
         tried.outcome = Outcome::Attended;
     }
     tried
@@ -200,12 +197,34 @@ pub(crate) fn wrong_password() -> Failure {
     }
 }
 
-fn no_password() -> Failure {
+/// Each protector of shares says what is wrong with them.
+fn wrong_shares<'a>(tried: impl Iterator<Item = &'a Tried>) -> Failure {
+    let told: Vec<(&str, &str)> = tried
+        .filter_map(|tried| match &tried.outcome {
+            Outcome::Closed { reason, mend } => Some((reason.as_str(), mend.as_str())),
+            Outcome::Candidate(_) | Outcome::Attended => None,
+        })
+        .collect();
+    let what: Vec<&str> = told.iter().map(|(reason, _)| *reason).collect();
+    let fix = told.first().map_or("bring the shares of this protector", |(_, mend)| *mend);
+    Failure::Protector { code: ProtectorFault::DoesNotOpen, what: what.join("; "), fix: fix.to_owned() }
+}
+
+fn nothing_to_open(kind: Kind) -> Failure {
     Failure::Protector {
         code: ProtectorFault::NotFound,
-        what: "there is no password protector".into(),
-        fix: "restart the server: account and machine protectors open at start".into(),
+        what: format!("there is no {kind} protector"),
+        fix: "restart the server: protectors that need no person open at start".into(),
     }
+}
+
+/// What was typed, or the local configuration, does not make a protector.
+pub(crate) fn not_configured(error: ConfiguredError) -> Failure {
+    let code = match &error {
+        ConfiguredError::Missing { .. } => ProtectorFault::NotFound,
+        ConfiguredError::Needs { .. } | ConfiguredError::Shares(_) => ProtectorFault::DoesNotOpen,
+    };
+    Failure::Protector { code, what: error.to_string(), fix: error.how_to_mend() }
 }
 
 pub(crate) fn surroundings_fault(error: &strongroom_protector::SurroundingsError) -> Failure {

@@ -96,7 +96,7 @@ fn heal_all(
     let mut healed = Vec::new();
     for judged in judged {
         let Some(kind) = judged.kind() else { continue };
-        let Some(protector) = protectors::unattended(kind, surroundings) else { continue };
+        let Some(protector) = protectors::healed(kind, surroundings) else { continue };
         let Some((code, operation, reason)) = why_heal(judged, &*protector) else { continue };
         if kind == Kind::Machine && !settings.machine_protector {
             continue;
@@ -177,8 +177,15 @@ pub fn raise_protector_alarms(unlocked: &Unlocked) {
     };
     let offline = judged
         .iter()
-        .any(|judged| judged.state != ProtectorState::Tampered && judged.kind().is_some_and(protectors::is_attended));
+        .any(|judged| judged.state != ProtectorState::Tampered && judged.kind().is_some_and(protectors::works_elsewhere));
     set("no_offline_protector", (!offline).then(String::new));
+    let is_broken = |judged: &&Judged| judged.state == ProtectorState::Broken;
+    // Of those that are healed it is said when they are not.
+    match judged.iter().filter(is_broken).find(|judged| judged.kind().is_some_and(|kind| kind.has_parameter())) {
+        Some(broken) => set("protector_broken", Some(broken.told())),
+        None if judged.iter().any(|judged| is_broken(&judged)) => {}
+        None => set("protector_broken", None),
+    }
     let tampered = judged.iter().find(|judged| judged.state == ProtectorState::Tampered);
     set("protector_tampered", tampered.map(|judged| judged.key.id.to_string()));
     let limit = now().0 - UNPROVEN_LIMIT_MS;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use strongroom_envelope::protector::ProtectorKind as Kind;
+use strongroom_envelope::protector::{ProtectorKind as Kind, ProtectorRecord, ShareSet};
 use strongroom_secret::Passphrase;
 use thiserror::Error;
 
@@ -15,6 +15,7 @@ use crate::protector::Protector;
 use crate::rsa::Rsa;
 use crate::shares::{Shares, SharesError};
 use crate::surroundings::Surroundings;
+use crate::unwrap::UnwrapError;
 
 /// What a protector needs beside the local configuration.
 #[derive(Debug, Default)]
@@ -118,6 +119,22 @@ pub fn configured(
         (kind, _) => return Err(ConfiguredError::Needs { kind, needs: needs(kind) }),
     };
     Ok(protector)
+}
+
+/// What a new wrap of the same make needs: the key on the token, the numbers of the shares. Of a password, what a
+/// person types. Only for records that are authentic: a forged one would choose the token.
+///
+/// # Errors
+/// [`UnwrapError::Blob`].
+pub fn renewal(record: &ProtectorRecord) -> Result<Given, UnwrapError> {
+    Ok(match record.kind {
+        Kind::Account | Kind::Machine | Kind::Password | Kind::Rsa | Kind::Plugin => Given::Nothing,
+        Kind::Pkcs11 => Given::Key(TokenKey::of_blob(&record.blob)?),
+        Kind::Shares => {
+            let ShareSet { threshold, count, .. } = Shares::set_of_blob(&record.blob)?;
+            Given::NewShares { threshold, count }
+        }
+    })
 }
 
 fn missing(surroundings: &Surroundings, kind: Kind, name: &str) -> ConfiguredError {

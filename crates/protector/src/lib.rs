@@ -47,7 +47,7 @@ use std::sync::Arc;
 pub use account::Account;
 pub use child::ChildError;
 pub use configuration::{ChildProgram, Configuration, NameError, Pkcs11Settings, PluginSettings, RsaSettings};
-pub use configured::{ConfiguredError, Given, configured};
+pub use configured::{ConfiguredError, Given, configured, renewal};
 pub use directory::DirectoryError;
 pub use host::MachineIdError;
 pub use machine::Machine;

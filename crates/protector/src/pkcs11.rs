@@ -43,6 +43,14 @@ pub struct TokenKey {
     pub label: String,
 }
 
+impl TokenKey {
+    /// The key that a blob names.
+    pub(crate) fn of_blob(bytes: &[u8]) -> Result<Self, UnwrapError> {
+        let blob = Blob::read(bytes)?;
+        Ok(Self { token: blob.token, label: blob.label })
+    }
+}
+
 /// Opens for whoever has the token and its PIN.
 pub struct Pkcs11 {
     surroundings: Arc<Surroundings>,

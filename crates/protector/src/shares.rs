@@ -103,12 +103,12 @@ impl Shares {
         Ok(Self { store_id, held: Held::New { threshold, count, made: Mutex::default() } })
     }
 
-    /// Opens with what people typed: one share in each line, empty lines do not count.
+    /// Opens with what people typed: one share in each line, or with commas between them; empty lines do not count.
     ///
     /// # Errors
     /// [`SharesError::Text`] for the first line that is no share.
     pub fn typed(store_id: Id, text: &[u8]) -> Result<Self, SharesError> {
-        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+        let lines = text.split(|byte| matches!(byte, b'\n' | b',')).filter(|line| !line.trim_ascii().is_empty());
         let shares = lines
             .enumerate()
             .map(|(index, line)| {
@@ -116,6 +116,11 @@ impl Shares {
             })
             .collect::<Result<Vec<Share>, SharesError>>()?;
         Ok(Self { store_id, held: Held::Typed(shares) })
+    }
+
+    /// The set that a blob names.
+    pub(crate) fn set_of_blob(bytes: &[u8]) -> Result<ShareSet, UnwrapError> {
+        Blob::read(bytes)
     }
 
     fn place(&self, protector_id: Id) -> Place {

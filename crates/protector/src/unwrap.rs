@@ -5,6 +5,7 @@ use strongroom_envelope::Id;
 use strongroom_envelope::protector::ProtectorKind as Kind;
 use thiserror::Error;
 
+use crate::child::ChildError;
 use crate::host::MachineIdError;
 use crate::pkcs11::TokenError;
 use crate::plugin::PluginError;
@@ -81,6 +82,16 @@ pub enum UnwrapError {
 }
 
 impl UnwrapError {
+    /// Whether a device or a program gave no answer in its time; it need not be asked again soon.
+    #[must_use]
+    pub const fn is_timed_out(&self) -> bool {
+        matches!(
+            self,
+            Self::Token(TokenError::Child { source: ChildError::TimedOut { .. }, .. })
+                | Self::Plugin(PluginError::Child { source: ChildError::TimedOut { .. }, .. })
+        )
+    }
+
     /// What the operator can do about it, as one sentence without a final stop.
     #[must_use]
     pub fn how_to_mend(&self) -> String {

@@ -10,6 +10,7 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use strongroom_api::health::{Condition, Health, Hindrance};
 use strongroom_api::json;
+use strongroom_keeper::facade::Status;
 
 use crate::exchange::NO_STORE;
 use crate::metrics;
@@ -17,24 +18,24 @@ use crate::shell::Shell;
 
 /// Whether the process answers at all.
 pub(crate) fn live() -> MethodRouter {
-    get(|| async { answer(StatusCode::OK, &Health { status: Condition::Live, reasons: Vec::new() }) })
+    get(|| async { answer(StatusCode::OK, &Health { status: Condition::Live, reasons: Vec::new(), unprotected: 0 }) })
 }
 
 /// Whether the service can be used.
 pub(crate) fn ready(shell: &Arc<Shell>) -> MethodRouter {
     let shell = Arc::clone(shell);
     get(move || async move {
-        let reasons = hindrances(&shell);
+        let status = shell.keeper.status();
+        let (reasons, unprotected) = (hindrances(&shell, &status), status.unprotected);
         if reasons.is_empty() {
-            answer(StatusCode::OK, &Health { status: Condition::Ready, reasons })
+            answer(StatusCode::OK, &Health { status: Condition::Ready, reasons, unprotected })
         } else {
-            answer(StatusCode::SERVICE_UNAVAILABLE, &Health { status: Condition::NotReady, reasons })
+            answer(StatusCode::SERVICE_UNAVAILABLE, &Health { status: Condition::NotReady, reasons, unprotected })
         }
     })
 }
 
-fn hindrances(shell: &Shell) -> Vec<Hindrance> {
-    let status = shell.keeper.status();
+fn hindrances(shell: &Shell, status: &Status) -> Vec<Hindrance> {
     let locked = status.locked.is_some();
     let found = [
         (shell.stopping.load(Ordering::Relaxed), Hindrance::Stopping),

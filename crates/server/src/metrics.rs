@@ -80,6 +80,8 @@ fn write_state(out: &mut String, shell: &Shell) -> std::fmt::Result {
     gauge(out, "secrets", "Secrets that have a name.", number(status.secrets))?;
     gauge(out, "epoch", "The newest batch of changes.", number(status.epoch))?;
     gauge(out, "quarantined", "Records that failed verification.", number(status.quarantined))?;
+    let help = "Values without the layer of an application key.";
+    gauge(out, "unprotected_values", help, number(status.unprotected))?;
     gauge(out, "copies", "Disks a change lies on before it is acknowledged.", status.copies.into())?;
     describe(out, "alarm", "gauge", "What an operator should know; `doctor` says more.")?;
     status.alarms.iter().try_for_each(|alarm| writeln!(out, "strongroom_alarm{{code=\"{}\"}} 1", alarm.code))

@@ -1,5 +1,6 @@
 //! What a person can type.
 
+mod import;
 mod key;
 
 use std::net::SocketAddr;
@@ -8,7 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub use key::{Contexts, Job, Key, Purpose, Step};
+pub use import::{Convert, Form, Import};
+pub use key::{Contexts, Files, Job, Key, Purpose, Step};
 
 const AFTER: &str = "\
 The server is found by --data DIR (its socket), else --address, else STRONGROOM_ADDR, else /var/lib/strongroom.
@@ -84,6 +86,10 @@ pub enum Command {
     /// The store below
     #[command(subcommand)]
     Store(Store),
+    /// Take secrets over from another system's file; can be repeated
+    Import(Import),
+    /// Seal what was imported in clear under a new version of the key for secrets, whose protector is chosen
+    Convert(Convert),
     /// Verify every record now
     Verify,
     /// Changes of the program
@@ -94,6 +100,13 @@ pub enum Command {
     Config(Config),
     /// Print the OpenAPI document of the HTTP interface
     Openapi,
+    /// Load a PKCS#11 module for the server
+    #[command(hide = true)]
+    ProtectorChild {
+        /// What the child process is for
+        #[arg(value_parser = ["pkcs11"])]
+        service: String,
+    },
     /// Print reference documentation
     #[command(subcommand, hide = true)]
     Reference(Reference),
@@ -221,17 +234,6 @@ pub enum Secret {
     },
 }
 
-/// The kinds of protector that can be added.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum ProtectorKind {
-    /// Bound to the account that runs the server
-    Account,
-    /// Bound to this host
-    Machine,
-    /// A password, from standard input, a file or the prompt
-    Password,
-}
-
 /// `protector`.
 #[derive(Debug, Subcommand)]
 pub enum Protector {
@@ -239,31 +241,44 @@ pub enum Protector {
     List,
     /// Add one
     Add {
-        /// Which kind
-        kind: ProtectorKind,
+        /// account, machine, password, shares, rsa:NAME, pkcs11:NAME or plugin:NAME; NAME is a section of the server's configuration
+        #[arg(value_name = "KIND", value_parser = crate::command::protector::what)]
+        what: crate::command::protector::What,
         /// For a password.
         #[command(flatten)]
         given: Given,
+        /// For pkcs11: the label of the token
+        #[arg(long, value_name = "LABEL")]
+        token: Option<String>,
+        /// For pkcs11: the label of the key on the token; it is made when it is missing
+        #[arg(long, value_name = "LABEL")]
+        label: Option<String>,
+        /// For shares: how many are made
+        #[arg(long, value_name = "NUMBER")]
+        shares: Option<u8>,
+        /// For shares: how many of them open
+        #[arg(long, value_name = "NUMBER")]
+        threshold: Option<u8>,
     },
     /// Drop one; another must have opened since the server started
     Drop {
-        /// Kind or id
+        /// Kind, kind:NAME or id
         protector: String,
         /// Accept that the server will need a person at every start
         #[arg(long)]
         attended_start: bool,
     },
-    /// Prove that one opens; a password is read from standard input, a file or the prompt
+    /// Prove that one opens; a password, or shares, one in each line, are read from standard input, a file or the prompt
     Prove {
-        /// Kind or id
+        /// Kind, kind:NAME or id
         protector: String,
-        /// For a password.
+        /// For a password or shares.
         #[command(flatten)]
         given: Given,
     },
-    /// Make a broken or tampered one anew, or give a password protector another password
+    /// Make a broken or tampered one anew, with another password, with other shares
     Replace {
-        /// Kind or id
+        /// Kind, kind:NAME or id
         protector: String,
         /// For a password.
         #[command(flatten)]

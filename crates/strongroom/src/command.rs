@@ -3,9 +3,11 @@
 mod anchor;
 mod audit;
 mod demo;
+mod convert;
+mod import;
 mod job;
 mod key;
-mod protector;
+pub mod protector;
 mod quarantine;
 mod reference;
 mod root;
@@ -44,12 +46,17 @@ pub fn run(line: CommandLine, output: &Output) -> Result<(), Failure> {
         Command::Audit(audit) => audit::run(&here, audit),
         Command::Quarantine(quarantine) => quarantine::run(&here, quarantine),
         Command::Store(store) => store::run(&here, &store),
+        Command::Import(import) => import::run(&here, &import),
+        Command::Convert(convert) => convert::run(&here, convert),
         Command::Verify => here.call(store::verify),
         Command::Upgrade(_) => here.call(store::upgrade_accept),
         Command::Config(Config::Check { file }) => {
             File::read(&file)?;
             output.answer(&serde_json::json!({ "ok": true }), || format!("{} is in order", file.display()));
             Ok(())
+        }
+        Command::ProtectorChild { service: _ } => {
+            if strongroom_keeper::serve_pkcs11() { Ok(()) } else { Err(protector::not_a_child()) }
         }
         Command::Openapi => {
             let document = serde_json::to_string_pretty(&strongroom_api::openapi())

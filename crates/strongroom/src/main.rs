@@ -7,6 +7,7 @@ mod input;
 mod output;
 mod settings;
 mod target;
+mod whole_file;
 
 use std::process::ExitCode;
 

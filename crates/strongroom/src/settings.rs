@@ -15,6 +15,8 @@ use crate::cli::{Global, Places, Serve};
 use crate::failure::Failure;
 use crate::target::DEFAULT_DATA;
 
+mod protector;
+
 /// Where the packaged service keeps its anchor.
 const SERVICE_ANCHOR: &str = "/var/lib/strongroom-anchor";
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -45,6 +47,11 @@ pub struct File {
     pub deleted_retention_days: Option<u32>,
     /// The TLS certificate.
     pub tls: Option<Tls>,
+    /// Where plug-ins lie.
+    pub plugin_dir: Option<PathBuf>,
+    /// What protectors work with, by kind and name.
+    #[serde(default)]
+    pub protector: protector::Sections,
 }
 
 /// The table `[tls]`.
@@ -89,6 +96,7 @@ impl File {
                 "choose a number in this range",
             ));
         }
+        self.protector.check(shown)?;
         root_id(self.root_id.as_deref()).map(|_| ())
     }
 }
@@ -139,7 +147,7 @@ pub fn keeper(data: &Path, places: &Places, file: &File) -> Result<strongroom_ke
             xdg_data_home: path("XDG_DATA_HOME"),
             home: path("HOME"),
             credentials_directory: path("CREDENTIALS_DIRECTORY"),
-            configuration: strongroom_keeper::ProtectorConfiguration::default(),
+            configuration: file.protector.configuration(file.plugin_dir.as_deref())?,
         },
         machine_protector: true,
         node: file.node.clone().unwrap_or_else(host_name),

@@ -1,5 +1,7 @@
 //! Reading secrets: value, metadata, list.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +75,12 @@ pub struct ShowReply {
     pub versions_kept: u32,
     /// The versions that are there, rising.
     pub versions: Vec<VersionEntry>,
+    /// Another system had encrypted the value before it was brought.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub already_encrypted: bool,
+    /// What another system knew of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
     /// When it was deleted, if it was; it can be undeleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
@@ -196,6 +204,8 @@ impl Example for ShowReply {
             key_version: 1,
             versions_kept: 10,
             versions: vec![VersionEntry { version: 1, created_at }],
+            already_encrypted: false,
+            metadata: BTreeMap::new(),
             deleted_at: None,
         }
     }

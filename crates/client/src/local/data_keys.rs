@@ -65,20 +65,35 @@ impl DataKeys for Client {
     }
 
     async fn open(&self, key: &str, sealed: &SealedDataKey, context: &Context) -> Result<DataKey, ClientError> {
+        self.open_data_key(key, sealed, context, false).await
+    }
+}
+
+impl Client {
+    /// Opens a data key with its context; with `compromised` also one that a compromised version sealed, which takes a
+    /// permission of its own.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn open_data_key(
+        &self,
+        key: &str,
+        sealed: &SealedDataKey,
+        context: &Context,
+        compromised: bool,
+    ) -> Result<DataKey, ClientError> {
         let request = DecryptRequest {
             name: key.to_owned(),
             ciphertext: Some(value::to_text(sealed.as_bytes())),
             context: words(context),
             items: None,
-            compromised: false,
+            compromised,
         };
         let DecryptReply { value_base64, .. } = self.call(&request).await?;
         let data_key = value_base64.ok_or_else(|| self.not_as_asked("it has no value"))?;
         self.data_key(&data_key.into_secret())
     }
-}
 
-impl Client {
     fn data_key(&self, bytes: &SecretBytes) -> Result<DataKey, ClientError> {
         DataKey::from_slice(bytes.expose()).map_err(|_| self.not_as_asked("its data key does not have 32 bytes"))
     }

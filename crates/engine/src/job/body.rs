@@ -50,6 +50,8 @@ pub struct JobBody {
 pub enum JobKind {
     /// Values are sealed again under the active version of their key.
     Reencrypt,
+    /// The same, also for values that have no layer of an application key; then old bytes are removed from the store's files.
+    Convert,
 }
 
 /// Where a job is.
@@ -69,7 +71,8 @@ impl Body for JobBody {}
 
 impl JobBody {
     /// A job that seals `total` values again.
-    pub(crate) fn reencrypt(
+    pub(crate) fn new(
+        kind: JobKind,
         key: &KeyBody,
         key_id: Id,
         key_version: u32,
@@ -79,7 +82,7 @@ impl JobBody {
     ) -> Self {
         Self {
             version: Self::VERSION,
-            kind: JobKind::Reencrypt,
+            kind,
             key_id,
             key_name: key.name.clone(),
             key_version,
@@ -129,5 +132,5 @@ macro_rules! words {
     };
 }
 
-words! { JobKind { Reencrypt = "reencrypt", } }
+words! { JobKind { Reencrypt = "reencrypt", Convert = "convert", } }
 words! { JobState { Running = "running", Paused = "paused", Done = "done", Incomplete = "incomplete", } }

@@ -121,5 +121,11 @@ pub(super) fn view(facts: &mut Facts<'_>, id: Id, job: &JobBody) -> Result<JobVi
 /// How many values are stored under versions before the job's.
 pub(super) fn left(facts: &mut Facts<'_>, job: &JobBody) -> Result<u64, Stop> {
     let stored = facts.stored(job.key_id)?;
-    Ok(stored.iter().filter(|(version, _)| *version < job.key_version).map(|(_, count)| count).sum())
+    let older: u64 = stored.iter().filter(|(version, _)| *version < job.key_version).map(|(_, count)| count).sum();
+    Ok(older + clear(facts)?)
+}
+
+/// How many values have no layer of an application key.
+pub(crate) fn clear(facts: &mut Facts<'_>) -> Result<u64, Stop> {
+    Ok(facts.stored(Id::NIL)?.iter().map(|(_, count)| count).sum())
 }

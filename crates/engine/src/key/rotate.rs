@@ -5,7 +5,7 @@ use super::make::{key_change, new_bytes, new_version};
 use super::show::KeyView;
 use super::state::State;
 use crate::find::{Found, existing};
-use crate::job::{self, JobBody};
+use crate::job::{self, JobBody, JobKind};
 use crate::name::Selector;
 use crate::policy::Action;
 use crate::rule::{Done, Facts, NameChange, Operation, Refusal, Reply, Stop};
@@ -52,10 +52,12 @@ impl Operation for Rotate {
         let number = add_version(facts, found.id, &mut key, &wraps)?;
         let stored = facts.stored(found.id)?;
         let mut changes = vec![key_change(found.id, &key, NameChange::None)];
-        let waiting: u64 = stored.iter().map(|(_, count)| *count).sum();
+        let clear = if key.purpose == Purpose::Secrets { job::clear(facts)? } else { 0 };
+        let waiting: u64 = clear + stored.iter().map(|(_, count)| *count).sum::<u64>();
+        let kind = if clear > 0 { JobKind::Convert } else { JobKind::Reencrypt };
         let job = (self.reencrypt && waiting > 0 && key.purpose == Purpose::Secrets).then(|| {
             let job = facts.new_id();
-            let body = JobBody::reencrypt(&key, found.id, number, waiting, self.rate, facts.now());
+            let body = JobBody::new(kind, &key, found.id, number, waiting, self.rate, facts.now());
             changes.push(job::change(job, &body));
             job
         });

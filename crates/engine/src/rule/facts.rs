@@ -261,6 +261,15 @@ impl<'a> Facts<'a> {
         if missing.is_empty() { Ok(()) } else { Err(Stop::Need(missing)) }
     }
 
+    /// Asks for several names at once.
+    pub fn prefetch_names<'n>(&self, kind: RecordKind, names: impl IntoIterator<Item = &'n Name>) -> Result<(), Stop> {
+        let known = &self.answers.names;
+        let unknown = |name: &&Name| !known.iter().any(|(asked, known, _)| *asked == kind && known == *name);
+        let missing: Vec<Need> =
+            names.into_iter().filter(unknown).map(|name| Need::Name(kind, name.clone())).collect();
+        if missing.is_empty() { Ok(()) } else { Err(Stop::Need(missing)) }
+    }
+
     /// The id that `name` stands for. The answer becomes a precondition of the commit.
     pub fn name(&mut self, kind: RecordKind, name: &Name) -> Result<Option<Id>, Stop> {
         let found = self.answers.names.iter().find(|(asked_kind, asked, _)| *asked_kind == kind && asked == name);

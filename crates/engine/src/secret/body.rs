@@ -33,6 +33,9 @@ pub struct SecretBody {
     /// The versions that are there, rising.
     #[n(7)]
     pub versions: Vec<VersionEntry>,
+    /// What another system knew of it, by name, rising.
+    #[n(8)]
+    pub metadata: Option<Vec<(String, String)>>,
 }
 
 /// A row of the table of versions.
@@ -78,6 +81,9 @@ pub struct SecretVersionBody {
     #[n(7)]
     #[cbor(with = "minicbor::bytes")]
     pub value: Vec<u8>,
+    /// Whether another system had encrypted the value before it was brought.
+    #[n(8)]
+    pub already_encrypted: Option<bool>,
 }
 
 /// The field of [`SecretVersionBody`] that holds the value; it is part of the value's place.
@@ -107,6 +113,7 @@ impl SecretBody {
             keep,
             deleted_at: None,
             versions: Vec::new(),
+            metadata: None,
         }
     }
 
@@ -135,8 +142,14 @@ impl SecretVersionBody {
     /// The record of a version whose value is sealed.
     pub(super) fn new(secret_id: Id, number: u32, created_at: Timestamp, key: (Id, u32), value: Vec<u8>) -> Self {
         let (key_id, key_version) = key;
-        let provider = Provider::Aes256;
-        Self { version: Self::VERSION, secret_id, number, created_at, provider, key_id, key_version, value }
+        let (version, provider, already_encrypted) = (Self::VERSION, Provider::Aes256, None);
+        Self { version, secret_id, number, created_at, provider, key_id, key_version, value, already_encrypted }
+    }
+
+    /// The record of a version whose value has no layer of an application key; the record itself is sealed like all others.
+    pub(super) fn clear(secret_id: Id, number: u32, created_at: Timestamp, value: Vec<u8>) -> Self {
+        let made = Self::new(secret_id, number, created_at, (Id::NIL, 0), value);
+        Self { provider: Provider::Cleartext, ..made }
     }
 }
 

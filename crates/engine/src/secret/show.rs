@@ -39,6 +39,10 @@ pub struct ShowReply {
     pub versions: Vec<VersionEntry>,
     /// How many versions are kept, the current one included.
     pub keep: u32,
+    /// Whether another system had encrypted the value before it was brought.
+    pub already_encrypted: bool,
+    /// What another system knew of it.
+    pub metadata: Vec<(String, String)>,
     /// When it was deleted.
     pub deleted_at: Option<Timestamp>,
 }
@@ -62,6 +66,8 @@ impl Operation for Show {
             key_version: stored.key_version,
             versions: head.versions.clone(),
             keep: head.keep,
+            already_encrypted: stored.already_encrypted.unwrap_or(false),
+            metadata: head.metadata.clone().unwrap_or_default(),
             deleted_at: head.deleted_at,
         }))
     }

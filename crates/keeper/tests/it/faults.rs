@@ -3,4 +3,4 @@
 mod audit_volume;
 mod crash;
 mod store;
-mod watched;
+pub mod watched;

@@ -3,4 +3,4 @@
 mod administration;
 mod matrix;
 mod moved;
-mod password;
+pub mod password;

@@ -9,7 +9,7 @@ use strongroom_envelope::{Generation, RecordKey, RecordKind, Timestamp, protecto
 use strongroom_protector::{Account, Protector, Surroundings};
 use strongroom_secret::{RootKey, SecretBytes};
 
-use crate::rows::Rows;
+use crate::rows::{Row, Rows};
 use crate::site::Site;
 
 /// The keys of a store.
@@ -19,10 +19,21 @@ pub struct Insider {
 
 impl Insider {
     pub fn of(site: &Site) -> Self {
-        let rows = Rows::open(site);
-        let keyring = rows.of(RecordKind::Keyring).remove(0);
-        let (keyring, _) = Keyring::open(&root(site, &rows), &keyring.1).unwrap();
+        Self::among(site, &Rows::open(site).all())
+    }
+
+    /// The same, from the rows of a store that is no file.
+    pub fn among(site: &Site, rows: &[Row]) -> Self {
+        let keyring = of_kind(rows, RecordKind::Keyring).next().unwrap();
+        let (keyring, _) = Keyring::open(&root(site, rows), &keyring.1).unwrap();
         Self { keyring }
+    }
+
+    /// What a row holds.
+    pub fn opened(&self, row: &Row) -> SecretBytes {
+        let mut body = SecretBytes::with_capacity(row.1.len());
+        record::open(&self.sealing().0, RecordKey::from_bytes(&row.0).unwrap(), &row.1, &mut body).unwrap();
+        body
     }
 
     fn sealing(&self) -> (SealingKey, u32) {
@@ -83,10 +94,14 @@ impl Insider {
     }
 }
 
-fn root(site: &Site, rows: &Rows) -> RootKey {
-    let records = rows.of(RecordKind::Protector).into_iter();
+fn of_kind(rows: &[Row], kind: RecordKind) -> impl Iterator<Item = &Row> {
+    rows.iter().filter(move |(key, _)| key[0] == kind.byte())
+}
+
+fn root(site: &Site, rows: &[Row]) -> RootKey {
+    let records = of_kind(rows, RecordKind::Protector);
     let parsed =
-        records.map(|(key, stored)| protector::parse(RecordKey::from_bytes(&key).unwrap(), &stored).unwrap().record);
+        records.map(|(key, stored)| protector::parse(RecordKey::from_bytes(key).unwrap(), stored).unwrap().record);
     let account = parsed.into_iter().find(|record| record.kind == protector::ProtectorKind::Account).unwrap();
     let places = (site.path("account"), site.path("machine"), site.path("machine-id"));
     let surroundings = Surroundings::new(account.store_id, places.0, places.1, places.2);

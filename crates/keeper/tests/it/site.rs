@@ -25,6 +25,8 @@ pub struct Site {
     pub folder: tempfile::TempDir,
     pub events: Arc<Events>,
     pub machine_protector: bool,
+    /// Certificates, tokens and plug-ins.
+    pub configuration: strongroom_protector::Configuration,
 }
 
 /// Everything the keeper told the system log.
@@ -106,7 +108,7 @@ impl Site {
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let folder = folder.or_else(|_| tempfile::tempdir()).unwrap();
         fs::write(folder.path().join("machine-id"), "0123456789abcdef0123456789abcdef\n").unwrap();
-        Self { folder, events: Arc::default(), machine_protector: true }
+        Self { folder, events: Arc::default(), machine_protector: true, configuration: Default::default() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -122,6 +124,7 @@ impl Site {
                 account_dir: Some(self.path("account")),
                 machine_dir: Some(self.path("machine")),
                 machine_id_file: Some(self.path("machine-id")),
+                configuration: self.configuration.clone(),
                 ..strongroom_protector::Settings::default()
             },
             machine_protector: self.machine_protector,

@@ -2,6 +2,7 @@
 
 use strongroom_api::secret as wire;
 use strongroom_engine::name::{Name, Selector};
+use strongroom_engine::rule::Refusal;
 use strongroom_engine::secret as rule;
 use strongroom_envelope::Timestamp;
 use strongroom_keeper::facade::Caller;
@@ -54,6 +55,8 @@ impl Route for wire::ShowRequest {
             key: shown.key.to_string(),
             key_version: shown.key_version,
             versions_kept: shown.keep,
+            already_encrypted: shown.already_encrypted,
+            metadata: shown.metadata.into_iter().collect(),
             versions: shown.versions.iter().map(version).collect(),
             deleted_at: shown.deleted_at.map(Timestamp::rfc3339),
         })
@@ -83,6 +86,36 @@ impl Route for wire::ListRequest {
             withheld: withheld.into_iter().map(withhold).collect(),
             next: next.map(|name| name.to_string()),
         })
+    }
+}
+
+impl Route for wire::ImportRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::ImportReply, Failed> {
+        let row = |row: wire::ImportRow| rule::ImportRow {
+            name: row.name,
+            value: row.value_base64.into_secret(),
+            already_encrypted: row.encrypted,
+            metadata: row.metadata.into_iter().collect(),
+        };
+        let rows = self.rows.into_iter().map(row).collect();
+        let import = rule::Import { rows, clear: self.clear, default_keep: shell.versions_kept };
+        let imported = shell.keeper.execute(caller, import).await?;
+        Ok(wire::ImportReply { rows: imported.rows.iter().map(imported_row).collect() })
+    }
+}
+
+fn imported_row(row: &Result<rule::Imported, Refusal>) -> wire::Imported {
+    match row {
+        Ok(rule::Imported::Created(id)) => {
+            wire::Imported { id: Some(id.to_string()), created: true, error: None }
+        }
+        Ok(rule::Imported::Unchanged(id)) => {
+            wire::Imported { id: Some(id.to_string()), created: false, error: None }
+        }
+        Err(refusal) => {
+            let error = wire::ImportError { code: refusal_code(refusal), message: refusal.to_string() };
+            wire::Imported { id: None, created: false, error: Some(error) }
+        }
     }
 }
 

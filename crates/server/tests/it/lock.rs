@@ -20,7 +20,7 @@ async fn locked_by_an_administrator_and_unlocked_by_a_password() {
     let client = site.local().await;
     let remote = site.remote(&site.token(Role::Data).await).await.unwrap();
     remote.secret_put("a", SecretBytes::from_slice(b"x")).await.unwrap();
-    let add = AddRequest { kind: Kind::Password, password_base64: Some(password("four plain words here")) };
+    let add = AddRequest { password_base64: Some(password("four plain words here")), ..AddRequest::of(Kind::Password) };
     client.call(&add).await.unwrap();
 
     let locked = client.call(&LockRequest {}).await.unwrap();

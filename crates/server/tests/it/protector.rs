@@ -31,15 +31,15 @@ async fn list_shows_the_wrapped_key_to_the_administrator() {
 async fn added_proven_and_dropped() {
     let site = Site::new().await;
     let client = site.local().await;
-    let weak = client.call(&AddRequest { kind: Kind::Password, password_base64: password("short") }).await.unwrap_err();
+    let weak = client.call(&AddRequest { password_base64: password("short"), ..AddRequest::of(Kind::Password) }).await.unwrap_err();
     assert_eq!((weak.code(), weak.exit_code()), (Some(Code::PasswordTooWeak), 2));
-    let missing = client.call(&AddRequest { kind: Kind::Password, password_base64: None }).await.unwrap_err();
+    let missing = client.call(&AddRequest { password_base64: None, ..AddRequest::of(Kind::Password) }).await.unwrap_err();
     assert_eq!(missing.code(), Some(Code::Invalid));
-    let surplus = client.call(&AddRequest { kind: Kind::Machine, password_base64: password("x") }).await.unwrap_err();
+    let surplus = client.call(&AddRequest { password_base64: password("x"), ..AddRequest::of(Kind::Machine) }).await.unwrap_err();
     assert_eq!(surplus.code(), Some(Code::Invalid));
 
     let words = "four plain words here";
-    let added = client.call(&AddRequest { kind: Kind::Password, password_base64: password(words) }).await.unwrap();
+    let added = client.call(&AddRequest { password_base64: password(words), ..AddRequest::of(Kind::Password) }).await.unwrap();
     assert_eq!((added.kind.as_str(), added.attended, added.state.as_str()), ("password", true, "proven"));
     let prove = |text| ProveRequest { protector: "password".to_owned(), password_base64: password(text) };
     let wrong = client.call(&prove("four other words here")).await.unwrap_err();
@@ -62,7 +62,7 @@ async fn added_proven_and_dropped() {
 async fn the_root_key_is_touched_over_the_socket_only() {
     let site = Site::new().await;
     let remote = site.remote(&site.token(Role::Admin).await).await.unwrap();
-    let add = AddRequest { kind: Kind::Password, password_base64: password("four plain words here") };
+    let add = AddRequest { password_base64: password("four plain words here"), ..AddRequest::of(Kind::Password) };
     let refused = remote.call(&add).await.unwrap_err();
     assert_eq!((refused.code(), refused.exit_code()), (Some(Code::Denied), 4));
     assert!(refused.to_string().contains("local socket"), "{refused}");

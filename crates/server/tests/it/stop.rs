@@ -16,7 +16,7 @@ use crate::site::{Folders, Site};
 /// A request that takes its time: it derives a key from a password.
 pub fn slow() -> AddRequest {
     let password = SecretBytes::from_slice(b"four plain words here");
-    AddRequest { kind: Kind::Password, password_base64: Some(WireSecret::new(password)) }
+    AddRequest { password_base64: Some(WireSecret::new(password)), ..AddRequest::of(Kind::Password) }
 }
 
 /// Waits until so many requests are worked on.

@@ -1,5 +1,7 @@
 //! `key` and `job`: what a person can type.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Given;
@@ -36,6 +38,17 @@ pub struct Contexts {
     /// Must be the same when it is decrypted; may be given several times. The names stand in the audit trail
     #[arg(long = "context", value_name = "NAME=TEXT", value_parser = pair)]
     pub pairs: Vec<(String, String)>,
+}
+
+/// A file of any length, frame by frame.
+#[derive(Debug, Args)]
+pub struct Files {
+    /// Read a file of any length; `-`: standard input
+    #[arg(long = "in", value_name = "FILE", id = "in", requires = "out", conflicts_with = "file")]
+    pub input: Option<PathBuf>,
+    /// Write to this file, which gets its name when it is whole; `-`: standard output
+    #[arg(long = "out", value_name = "FILE", id = "out", requires = "in")]
+    pub output: Option<PathBuf>,
 }
 
 /// `key`.
@@ -83,7 +96,7 @@ pub enum Key {
         #[arg(long)]
         no_wait: bool,
     },
-    /// Seal a value from standard input or a file; writes `sr1.…`
+    /// Seal a value from standard input or a file, and write `sr1.…`; or, with --in and --out, a file of any length
     Encrypt {
         /// Name or id
         name: String,
@@ -93,8 +106,11 @@ pub enum Key {
         /// The value.
         #[command(flatten)]
         given: Given,
+        /// The file.
+        #[command(flatten)]
+        files: Files,
     },
-    /// Open a sealed value from standard input or a file; writes the value, exactly
+    /// Open a sealed value from standard input or a file, and write it, exactly; or, with --in and --out, a file of any length
     Decrypt {
         /// Name or id
         name: String,
@@ -107,6 +123,9 @@ pub enum Key {
         /// Also open what a compromised version sealed
         #[arg(long)]
         compromised: bool,
+        /// The file.
+        #[command(flatten)]
+        files: Files,
     },
     /// Seal sealed values again under the active version: one a line, in and out; the plaintext never leaves the server
     Rewrap {

@@ -91,7 +91,7 @@ impl Story<'_> {
         }
         self.check(protectors.len() == 2, "two protectors open the root key, each alone")?;
         let password_base64 = Some(WireSecret::new(SecretBytes::from_slice(PASSWORD.as_bytes())));
-        client.call(&AddRequest { kind: Kind::Password, password_base64 }).await?;
+        client.call(&AddRequest { password_base64, ..AddRequest::of(Kind::Password) }).await?;
         let protectors = client.call(&ProtectorListRequest {}).await?.protectors;
         self.check(protectors.len() == 3, "a password is the third, for the day this host is gone")
     }

@@ -1,15 +1,29 @@
 //! `key`: keys for applications, and the life of every key.
 
+mod file;
 mod manage;
 mod r#use;
 
-use crate::cli::Key;
+pub use manage::hand_out;
+
+use crate::cli::{Files, Key};
 use crate::command::Here;
 use crate::failure::Failure;
+
+use file::{Opens, Paths};
 
 /// Runs one of them.
 pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
     match key {
+        Key::Encrypt { name, contexts, files: Files { input: Some(input), output: Some(output) }, .. } => {
+            file::encrypt(here, &name, contexts, &Paths { input, output })
+        }
+        Key::Decrypt {
+            name, contexts, compromised, files: Files { input: Some(input), output: Some(output) }, ..
+        } => {
+            let opens = Opens { compromised };
+            file::decrypt(here, &name, contexts, opens, &Paths { input, output })
+        }
         Key::Encrypt { .. }
         | Key::Decrypt { .. }
         | Key::Rewrap { .. }

@@ -72,9 +72,11 @@ async fn show(client: Client, output: &Output, request: ShowRequest) -> Result<(
 fn shown(secret: &ShowReply) -> String {
     let versions: Vec<String> =
         secret.versions.iter().map(|entry| format!("  {} of {}", entry.version, entry.created_at)).collect();
+    let metadata: String = secret.metadata.iter().map(|(name, text)| format!("\n{name:12} {text}")).collect();
+    let encrypted = if secret.already_encrypted { "\nencrypted    by the system it came from, too" } else { "" };
     let deleted = secret.deleted_at.as_ref().map(|at| format!("\ndeleted at   {at}")).unwrap_or_default();
     format!(
-        "name         {}\nid           {}\nversion      {}\ncreated at   {}\nupdated at   {}\nprovider     {}\nkey          {} version {}\nkeeps        {} versions:\n{}{deleted}",
+        "name         {}\nid           {}\nversion      {}\ncreated at   {}\nupdated at   {}\nprovider     {}\nkey          {} version {}\nkeeps        {} versions:\n{}{encrypted}{metadata}{deleted}",
         secret.name,
         secret.id,
         secret.version,

@@ -4,6 +4,7 @@
 mod crash;
 mod deployment;
 mod disk;
+mod files;
 mod heal;
 mod schemathesis;
 mod transcript;

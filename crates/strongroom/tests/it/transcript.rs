@@ -168,6 +168,11 @@ fn fits(wanted: &str, line: &str) -> bool {
 }
 
 #[test]
+fn files() {
+    check("files.txt");
+}
+
+#[test]
 fn secrets() {
     check("secrets.txt");
 }

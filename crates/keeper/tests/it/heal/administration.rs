@@ -64,7 +64,7 @@ async fn a_tampered_protector_is_mended_by_replacing_it() {
     assert_eq!(view(&keeper, "account").await.state, ProtectorState::Tampered);
     assert_eq!(fault(keeper.protector_prove(admin(), "account".into(), None).await), ProtectorFault::DoesNotOpen);
     let replaced = keeper.protector_replace(admin(), account.id.to_string(), None).await.unwrap();
-    assert_ne!(replaced.id, account.id);
+    assert_ne!(replaced.view.id, account.id);
     assert!(findings(&keeper).await.is_empty());
     assert!(!keeper.status().alarms.iter().any(|alarm| alarm.code == "protector_tampered"));
     assert!(!holds(&site, &account.wrapped.unwrap()));

@@ -40,7 +40,7 @@ async fn a_start_that_waits_for_a_person() {
     put(&keeper, "a", b"kept").await.unwrap();
     let weak = keeper.protector_add(admin(), ProtectorSpec::Password(phrase("too short"))).await;
     assert_eq!(fault(weak), ProtectorFault::Weak);
-    let added = keeper.protector_add(admin(), ProtectorSpec::Password(phrase(RIGHT))).await.unwrap();
+    let added = keeper.protector_add(admin(), ProtectorSpec::Password(phrase(RIGHT))).await.unwrap().view;
     assert_eq!((added.attended, added.state), (true, ProtectorState::Proven));
     let weak = keeper.protector_replace(admin(), "password".into(), Some(phrase("too short"))).await;
     assert_eq!(fault(weak), ProtectorFault::Weak);

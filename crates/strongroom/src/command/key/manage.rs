@@ -2,8 +2,8 @@
 
 use strongroom_api::WireSecret;
 use strongroom_api::key::{
-    self as wire, CreateRequest, DestroyRequest, ListReply, ListRequest, ProtectRequest, RotateRequest, ShowRequest, StateRequest,
-    UndestroyRequest, UnlockRequest,
+    self as wire, CreateRequest, DestroyRequest, ListReply, ListRequest, ProtectRequest, RotateRequest, ShowRequest,
+    StateRequest, UndestroyRequest, UnlockRequest,
 };
 use strongroom_client::Client;
 
@@ -78,10 +78,15 @@ async fn protect(client: Client, output: &Output, request: ProtectRequest) -> Re
         return Ok(());
     }
     output.text(&shown(&reply.key));
-    if !reply.shares_base64.is_empty() {
+    hand_out(output, reply.shares_base64)
+}
+
+/// Shows shares, once, one a line.
+pub fn hand_out(output: &Output, shares: Vec<WireSecret>) -> Result<(), Failure> {
+    if !shares.is_empty() {
         output.remark("give each of these to another person; they are shown this once");
     }
-    for share in reply.shares_base64 {
+    for share in shares {
         output.bytes(share.into_secret().expose())?;
         output.text("");
     }

@@ -24,7 +24,7 @@ const BATCH: usize = 500;
 /// Runs one of them.
 pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
     match key {
-        Key::Encrypt { name, contexts, given } => {
+        Key::Encrypt { name, contexts, given, .. } => {
             let value_base64 = Some(WireSecret::new(input::value(&given, here.output)?));
             let request = EncryptRequest { name, value_base64, context: context(contexts)?, items: None };
             here.call(|client, output| async move {
@@ -33,7 +33,7 @@ pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
                 Ok(())
             })
         }
-        Key::Decrypt { name, contexts, given, compromised } => {
+        Key::Decrypt { name, contexts, given, compromised, .. } => {
             let ciphertext = Some(line(&given)?);
             let request = DecryptRequest { name, ciphertext, context: context(contexts)?, items: None, compromised };
             here.call(|client, output| decrypt(client, output, request))
@@ -134,7 +134,8 @@ async fn verify(
     let version = version.parse().map_err(|_| wrong())?;
     let made = STANDARD.decode(text).map_err(|_| wrong())?;
     let (message_base64, mac_base64) = (WireSecret::new(message), WireSecret::new(SecretBytes::from_vec(made)));
-    let reply = client.call(&VerifyRequest { name, items: vec![VerifyItem { message_base64, version, mac_base64 }] }).await?;
+    let reply =
+        client.call(&VerifyRequest { name, items: vec![VerifyItem { message_base64, version, mac_base64 }] }).await?;
     let item = reply.items.first();
     if let Some(error) = item.and_then(|item| item.error.as_ref()) {
         return Err(Failure::Findings(format!("{}; {}", error.message, error.code.fix())));

@@ -1,0 +1,107 @@
+//! B31: EIO and ENOSPC at every commit of a rotation. What fails for now is tried again by the job itself; after a failure whose
+//! outcome nobody knows the store has stopped writing, and the next start goes on. No secret is lost meanwhile.
+
+use strongroom_engine::job::JobState;
+use strongroom_keeper::Keeper;
+use strongroom_keeper::facade::Failure;
+use strongroom_testkit::store::{Fault, MemoryStore};
+use tokio::task::JoinSet;
+
+use super::scene::{KEY, Scene, assert_filled, content, fill, found_in, jobs, key_view, rotate, secret};
+use crate::site::get;
+use crate::trail;
+
+const SECRETS: usize = 40;
+/// So long that a commit of the job takes four.
+const LENGTH: usize = 10_000;
+/// Commits of a rotation that may fail: its own, those of the job, its end. Commits that wait are written together.
+const STEPS: u64 = 13;
+
+/// Every secret is served, or it is said that nobody knows which bytes are right until the next start.
+async fn assert_readable(keeper: &Keeper, stopped: bool) {
+    for number in 0..SECRETS {
+        match get(keeper, &secret(number)).await {
+            Ok(got) => assert_eq!(got.value.expose(), content(number, 0, LENGTH)),
+            Err(failure) => assert!(stopped && failure == Failure::WritingStopped, "{}: {failure}", secret(number)),
+        }
+    }
+}
+
+/// Rotates, over a failure of the `nth` commit from here; whether that commit came.
+async fn rotated_over(fault: Fault, nth: u64) -> bool {
+    let (scene, store) = (Scene::new(), MemoryStore::new());
+    let mut keeper = scene.start_over(store.clone());
+    fill(&keeper, SECRETS, LENGTH).await;
+    let before = store.attempts();
+    store.fail_after(nth - 1, fault);
+    let asked = rotate(&keeper).await;
+    assert_eq!(asked.is_err(), nth == 1, "{fault:?}");
+    let stops = matches!(fault, Fault::UnknownApplied | Fault::UnknownLost);
+    if stops {
+        let over = || jobs_over(&scene);
+        scene.told.until(|| !keeper.status().writable || over()).await;
+        assert_readable(&keeper, true).await;
+        let came = !keeper.status().writable;
+        // As after kill -9.
+        drop(keeper);
+        store.restart();
+        keeper = scene.start_over(store.clone());
+        assert!(came || store.attempts() < before + nth);
+    }
+    assert_readable(&keeper, false).await;
+    let lost = nth == 1 && fault != Fault::UnknownApplied;
+    assert_eq!(key_view(&keeper).await.active, Some(if lost { 1 } else { 2 }), "{fault:?} {nth}");
+    if lost {
+        rotate(&keeper).await.unwrap();
+    }
+    let running = jobs(&keeper).await;
+    assert_eq!(running.len(), 1);
+    let over = scene.over(&keeper, running[0].id).await;
+    assert_eq!((over.state, over.done, over.total), (JobState::Done, 40, 40), "{fault:?} {nth}");
+    assert_filled(&keeper, SECRETS, LENGTH).await;
+    let came = store.attempts() >= before + nth;
+    keeper.stop();
+    drop(keeper);
+    assert_eq!(found_in(&scene.site, &store), [(2, 40)].into(), "{fault:?} {nth}");
+    assert!(scene.proofs(1) >= 1, "{fault:?} {nth}: the end is not proven in the trail");
+    assert_eq!(scene.site.events.count("quarantined"), 0);
+    trail::assert_no_line_twice(&scene.site);
+    let told = trail::count_of(&scene.site, "key.rotate", KEY);
+    assert!(told >= 1);
+    came
+}
+
+fn jobs_over(scene: &Scene) -> bool {
+    scene.site.events.count("job_done") > 0
+}
+
+/// Every step at once: most of the time they wait for the next attempt.
+async fn at_every_step(fault: Fault) {
+    let mut steps = JoinSet::new();
+    for nth in 1..=STEPS {
+        steps.spawn(rotated_over(fault, nth));
+    }
+    let came = steps.join_all().await.into_iter().filter(|came| *came).count();
+    assert!(came >= 8, "{came} steps");
+    println!("{fault:?} at {came} steps");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_volume_at_every_step() {
+    at_every_step(Fault::Full).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_commit_at_every_step() {
+    at_every_step(Fault::Failed).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_outcome_that_was_applied_at_every_step() {
+    at_every_step(Fault::UnknownApplied).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_outcome_that_was_lost_at_every_step() {
+    at_every_step(Fault::UnknownLost).await;
+}

@@ -1,0 +1,58 @@
+//! `convert`: a new version of the key for secrets, its protector chosen, and everything sealed again under it.
+
+use strongroom_api::WireSecret;
+use strongroom_api::key::{ProtectRequest, RotateRequest, ShowRequest};
+use strongroom_api::status::StatusRequest;
+use strongroom_client::Client;
+use strongroom_secret::Passphrase;
+
+use crate::cli::Convert;
+use crate::command::{Here, job, key};
+use crate::failure::Failure;
+use crate::input;
+use crate::output::Output;
+
+/// The key that stored secrets are sealed under.
+const KEY: &str = "secrets";
+
+/// Runs it.
+pub fn run(here: &Here<'_>, convert: Convert) -> Result<(), Failure> {
+    let password = match convert.with.as_str() {
+        "password" => Some(input::password(&convert.given)?),
+        _ => None,
+    };
+    here.call(|client, output| work(client, output, convert, password))
+}
+
+/// Each step can be repeated: a conversion that was interrupted is simply started again.
+async fn work(
+    client: Client,
+    output: &Output,
+    convert: Convert,
+    password: Option<Passphrase>,
+) -> Result<(), Failure> {
+    let Convert { with, token, label, shares, threshold, rate, given: _ } = convert;
+    let now = client.call(&ShowRequest { name: KEY.into() }).await?;
+    if with != "root" || now.protector != "root" {
+        let password_base64 = password.as_ref().map(WireSecret::from);
+        let request = ProtectRequest { name: KEY.into(), with, token, label, password_base64, shares, threshold };
+        key::hand_out(output, client.call(&request).await?.shares_base64)?;
+    }
+    let rotate = RotateRequest { name: KEY.into(), no_reencrypt: false, expected_version: now.active_version, rate };
+    let rotated = client.call(&rotate).await?;
+    if let Some(id) = rotated.job {
+        let job = job::waited(&client, output, id).await?;
+        job::told(output, &job)?;
+    }
+    let status = client.call(&StatusRequest {}).await?;
+    let version = rotated.key.active_version.unwrap_or_default();
+    match status.alarms.iter().find(|alarm| alarm.code == "unprotected") {
+        Some(alarm) => Err(Failure::Findings(format!("{}; {}", alarm.message, alarm.fix))),
+        None if output.is_json() => Ok(()),
+        None => {
+            let protector = rotated.key.protector;
+            output.remark(&format!("every secret is sealed under version {version} of `{KEY}`, protected by {protector}"));
+            Ok(())
+        }
+    }
+}
