@@ -247,10 +247,10 @@ pub const RESERVED: &[Reserved] = &[
 pub const EXPOSURES: &[(&str, usize)] = &[
     ("api", 5),
     ("audit", 6),
-    ("client", 4),
-    ("crypto", 4),
+    ("client", 10),
+    ("crypto", 13),
     ("engine", 9),
-    ("envelope", 17),
+    ("envelope", 25),
     ("keeper", 21),
     ("protector", 5),
     ("server", 8),

@@ -4,13 +4,14 @@ mod manage;
 mod r#use;
 
 pub use manage::{
-    CreateRequest, DestroyRequest, Key, ListReply, ListRequest, ProtectReply, ProtectRequest, Purpose, RotateReply, RotateRequest, ShowRequest,
-    StateRequest, Step, UndestroyRequest, UnlockRequest, Version, Withheld,
+    CreateRequest, DestroyRequest, ImportRequest, Key, ListReply, ListRequest, ProtectReply, ProtectRequest, Purpose,
+    RotateReply, RotateRequest, ShowRequest, StateRequest, Step, UndestroyRequest, UnlockRequest, Version, Withheld,
+    WrappingReply, WrappingRequest,
 };
 pub use r#use::{
     Context, DatakeyReply, DatakeyRequest, DecryptItem, DecryptReply, DecryptRequest, EncryptItem, EncryptReply,
     EncryptRequest, ItemError, MacReply, MacRequest, Plaintext, RandomReply, RandomRequest, RewrapRequest, Sealed,
-    Verdict, VerifyItem, VerifyReply, VerifyRequest,
+    SignReply, SignRequest, Verdict, VerifyItem, VerifyReply, VerifyRequest,
 };
 
 const EXAMPLE_ID: &str = "01980c3e-2b6a-7c1d-9f00-5a3d1c2b4e6f";

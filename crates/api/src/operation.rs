@@ -133,14 +133,20 @@ operations! {
         "Draw random bytes.";
     key::MacRequest => key::MacReply, "key.mac", changes: false, while_locked: false,
         "Make message authentication codes.";
+    key::SignRequest => key::SignReply, "key.sign", changes: false, while_locked: false,
+        "Sign messages.";
     key::VerifyRequest => key::VerifyReply, "key.verify", changes: false, while_locked: false,
-        "Check message authentication codes.";
+        "Check message authentication codes or signatures.";
     key::StateRequest => key::Key, "key.state", changes: true, while_locked: false,
         "Activate, deactivate, suspend or resume a key version, or declare it compromised.";
     key::DestroyRequest => key::Key, "key.destroy", changes: true, while_locked: false,
         "Destroy a key version, after a time in which it can be taken back.";
     key::UndestroyRequest => key::Key, "key.undestroy", changes: true, while_locked: false,
         "Take the end of a key version back.";
+    key::WrappingRequest => key::WrappingReply, "key.wrapping", changes: false, while_locked: false,
+        "Read the public key under which keys are wrapped that shall be imported.";
+    key::ImportRequest => key::RotateReply, "key.import", changes: true, while_locked: false,
+        "Take over a key that the user brings: a new key, or a new active version of one.";
     key::ProtectRequest => key::ProtectReply, "key.protect", changes: true, while_locked: false,
         "Wrap the versions of a key by another protector; nothing that is sealed under them changes.";
     key::UnlockRequest => key::Key, "key.unlock", changes: true, while_locked: false,

@@ -11,7 +11,25 @@
 //! # }
 //! # fn log_in(_password: &[u8]) {}
 //! ```
+//!
+//! [`LocalCipher`] encrypts in the application, with data keys of the server that it keeps for a while:
+//!
+//! ```no_run
+//! # async fn example(client: strongroom_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! use strongroom_client::{Context, LocalCipher, LocalLimits};
+//!
+//! let cipher = LocalCipher::new(client, "orders", LocalLimits::default());
+//! let context = Context::new([("tenant", "7")])?;
+//! let text = cipher.encrypt_text(&context, b"4111 1111 1111 1111").await?;
+//! let value = cipher.decrypt_text(&context, &text).await?;
+//! assert_eq!(value.expose(), b"4111 1111 1111 1111");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`stream`] encrypts files of any length under a data key.
 
+mod bring;
 mod call;
 mod connection;
 mod error;
@@ -22,6 +40,7 @@ pub mod stream;
 mod target;
 mod trust;
 
+pub use bring::{BringError, wrap_key};
 pub use call::{Client, Patience};
 pub use error::{ClientError, Refused};
 pub use local::{DataKeys, FreshDataKey, LocalCipher, LocalError, LocalLimits};

@@ -10,7 +10,9 @@ use strongroom_crypto::SealingKey;
 use strongroom_engine::key::State;
 use strongroom_engine::name::{Name, Selector};
 use strongroom_engine::policy::Principal;
-use strongroom_engine::rule::{Answers, Change, Done, Facts, KeyHandle, Material, Need, Opened, Operation, Randomness, Stop};
+use strongroom_engine::rule::{
+    Answers, Change, Done, Facts, KeyHandle, Material, Need, Opened, Operation, Randomness, Stop,
+};
 use strongroom_engine::secret::{Get, Put};
 use strongroom_envelope::value::Purpose;
 use strongroom_envelope::{Generation, Id, RecordKey, Timestamp};

@@ -85,7 +85,9 @@ actions! {
     KeyRandom = "key.random", Observe;
     /// Make a message authentication code.
     KeyMac = "key.mac", Use;
-    /// Check a message authentication code.
+    /// Sign a message.
+    KeySign = "key.sign", Use;
+    /// Check a message authentication code or a signature.
     KeyVerify = "key.verify", Use;
     /// Activate, deactivate, suspend or resume a key version, or declare it compromised.
     KeyState = "key.state", Administer;
@@ -93,6 +95,10 @@ actions! {
     KeyDestroy = "key.destroy", Administer;
     /// Take the end of a key version back.
     KeyUndestroy = "key.undestroy", Administer;
+    /// Read the public key under which keys are wrapped that shall be imported.
+    KeyWrapping = "key.wrapping", Administer;
+    /// Take over a key that the user brings.
+    KeyImport = "key.import", Administer;
     /// Choose the protector of a key.
     KeyProtect = "key.protect", Local;
     /// Open the protector of a key.

@@ -3,7 +3,7 @@
 mod facts;
 mod refusal;
 
-use strongroom_crypto::{SealingKey, mac};
+use strongroom_crypto::{SealingKey, asymmetric, mac};
 use strongroom_envelope::value::Purpose;
 use strongroom_envelope::{Generation, Id, RecordKey, RecordKind};
 use strongroom_secret::SecretBytes;
@@ -150,6 +150,13 @@ pub enum Material {
     Sealing(SealingKey),
     /// Makes and verifies MACs.
     Mac(mac::Key),
+    /// Signs, and verifies what was signed.
+    Sign {
+        /// Signs.
+        private: asymmetric::PrivateKey,
+        /// Verifies.
+        public: asymmetric::PublicKey,
+    },
 }
 
 impl KeyHandle {

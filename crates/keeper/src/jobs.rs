@@ -132,7 +132,8 @@ impl Runner {
     /// The oldest job that runs.
     fn next(&self) -> Option<(Id, JobBody)> {
         let keys = self.unlocked.index.read().keys_of(RecordKind::Job);
-        keys.into_iter().find_map(|key| self.job(key.id).filter(|job| job.state == JobState::Running).map(|job| (key.id, job)))
+        keys.into_iter()
+            .find_map(|key| self.job(key.id).filter(|job| job.state == JobState::Running).map(|job| (key.id, job)))
     }
 
     fn job(&self, id: Id) -> Option<JobBody> {

@@ -7,9 +7,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
+use strongroom_engine::name::Selector;
 use strongroom_engine::policy::{Action, Decision, Object, Principal, decide};
 use strongroom_engine::rule::{Operation, Refusal, Trace};
-use strongroom_engine::name::Selector;
 use strongroom_engine::{key, secret, token};
 use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp};
 use strongroom_protector::Surroundings;
@@ -21,6 +21,7 @@ use crate::boot::{Running, Witnessing};
 use crate::clock::now;
 use crate::facade::{Alarm, Caller, Failure, LockReason, Status};
 use crate::journal::Severity;
+use crate::key_import::WrappingPair;
 use crate::reply::{Courier, Finish};
 use crate::settings::Settings;
 use crate::witness::{Note, Witness, describe};
@@ -45,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) state: RwLock<State>,
     courier: Arc<Courier>,
+    /// For keys that users bring.
+    pub(crate) wrapping: Mutex<Option<WrappingPair>>,
     steward: SyncSender<Chore>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Held as long as the instance: its lock keeps a second server away.
@@ -89,6 +92,7 @@ impl Keeper {
             store,
             state: RwLock::new(state),
             courier: Arc::default(),
+            wrapping: Mutex::new(None),
             steward,
             thread: Mutex::new(None),
             _directory: directory,
@@ -294,7 +298,8 @@ impl Inner {
         let mut deleted = deleted.map(|id| secret::Purge { id, retention_milliseconds });
         let retention_milliseconds = EXPIRED_TOKENS_KEPT;
         let (ended, aged) = unlocked.keys.due(now());
-        let rotate = |id| key::Rotate { selector: Selector::Id(id), reencrypt: true, expected_version: None, rate: None };
+        let rotate =
+            |id| key::Rotate { selector: Selector::Id(id), reencrypt: true, expected_version: None, rate: None };
         let _ended = ended.into_iter().all(|id| unsealed.run(key::Purge { id }))
             && aged.into_iter().all(|id| unsealed.run(rotate(id)));
         let _ended = deleted.all(|purge| unsealed.run(purge))

@@ -34,12 +34,7 @@ impl Keeper {
     }
 
     /// Opens the protector of a key, with what a person typed where it needs that.
-    pub async fn key_unlock(
-        &self,
-        caller: Caller,
-        key: Selector,
-        typed: Option<Passphrase>,
-    ) -> Result<(), Failure> {
+    pub async fn key_unlock(&self, caller: Caller, key: Selector, typed: Option<Passphrase>) -> Result<(), Failure> {
         self.chore(move |inner| inner.key_unlock(&caller, &key, typed)).await
     }
 }
@@ -126,11 +121,7 @@ impl Unsealed {
         let _full = self.running.workers.submit(Work::Run(Box::new(work)));
     }
 
-    fn ask(
-        &self,
-        caller: Caller,
-        operation: Protect,
-    ) -> Result<KeyView, Failure> {
+    fn ask(&self, caller: Caller, operation: Protect) -> Result<KeyView, Failure> {
         let (answer, answered) = oneshot::channel();
         let run = Run {
             unlocked: Arc::clone(&self.running.unlocked),

@@ -128,8 +128,7 @@ impl ApplicationKeys {
     /// Lets go of what no key's record names any more.
     pub fn release_unused(&self) {
         let mut ready = self.ready.write();
-        let named: Vec<Id> =
-            ready.keys.values().filter_map(|key| Some(key.body.protection.as_ref()?.id)).collect();
+        let named: Vec<Id> = ready.keys.values().filter_map(|key| Some(key.body.protection.as_ref()?.id)).collect();
         ready.own.retain(|protection, _| named.contains(protection));
     }
 

@@ -12,8 +12,8 @@ use strongroom_protector::Surroundings;
 use strongroom_secret::{Passphrase, SecretBytes};
 use strongroom_store::{DataDirectory, OpenOptions, SqliteStore, Store};
 
-use crate::at_hand::AtHand;
 use crate::anchor::AnchorFile;
+use crate::at_hand::AtHand;
 use crate::boot::{self, BootError, Found, Verified};
 use crate::catalogue::{self, Known};
 use crate::clock::now;

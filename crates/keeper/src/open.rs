@@ -10,8 +10,8 @@ use strongroom_secret::harden;
 use strongroom_store::OpenError as FileError;
 use strongroom_store::{DataDirectory, DirectoryError, OpenOptions, SqliteStore, Store, StoreError};
 
-use crate::at_hand::AtHand;
 use crate::anchor::{AnchorError, AnchorFile, resolved};
+use crate::at_hand::AtHand;
 use crate::boot::{self, BootError, Witnessing};
 use crate::clock::now;
 use crate::facade::{Alarm, LockReason};

@@ -335,9 +335,8 @@ pub fn find<'a>(judged: &'a [Judged], which: &str) -> Result<&'a Judged, NotOne>
         return judged.iter().find(|judged| judged.key.id == id).ok_or(NotOne::None);
     }
     let (kind_name, name) = which.split_once(':').map_or((which, None), |(kind, name)| (kind, Some(name)));
-    let is_meant = |record: &ProtectorRecord| {
-        record.kind.name() == kind_name && name.is_none_or(|name| record.parameter == name)
-    };
+    let is_meant =
+        |record: &ProtectorRecord| record.kind.name() == kind_name && name.is_none_or(|name| record.parameter == name);
     let mut of_kind = judged.iter().filter(|judged| judged.record.as_ref().is_some_and(is_meant));
     match (of_kind.next(), of_kind.next()) {
         (Some(only), None) => Ok(only),

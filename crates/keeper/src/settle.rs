@@ -175,9 +175,9 @@ pub fn raise_protector_alarms(unlocked: &Unlocked) {
         }
         None => unlocked.clear(code),
     };
-    let offline = judged
-        .iter()
-        .any(|judged| judged.state != ProtectorState::Tampered && judged.kind().is_some_and(protectors::works_elsewhere));
+    let offline = judged.iter().any(|judged| {
+        judged.state != ProtectorState::Tampered && judged.kind().is_some_and(protectors::works_elsewhere)
+    });
     set("no_offline_protector", (!offline).then(String::new));
     let is_broken = |judged: &&Judged| judged.state == ProtectorState::Broken;
     // Of those that are healed it is said when they are not.

@@ -101,9 +101,8 @@ impl StoredValues {
         let mut records: Vec<Id> = Vec::with_capacity(limit * state.older.len().min(4));
         for listed in state.older.values() {
             match after {
-                Some(after) => records.extend(
-                    listed.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded)).take(limit),
-                ),
+                Some(after) => records
+                    .extend(listed.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded)).take(limit)),
                 None => records.extend(listed.iter().take(limit)),
             }
         }

@@ -2,8 +2,8 @@
 
 mod anchor;
 mod audit;
-mod demo;
 mod convert;
+mod demo;
 mod import;
 mod job;
 mod key;
@@ -56,7 +56,11 @@ pub fn run(line: CommandLine, output: &Output) -> Result<(), Failure> {
             Ok(())
         }
         Command::ProtectorChild { service: _ } => {
-            if strongroom_keeper::serve_pkcs11() { Ok(()) } else { Err(protector::not_a_child()) }
+            if strongroom_keeper::serve_pkcs11() {
+                Ok(())
+            } else {
+                Err(protector::not_a_child())
+            }
         }
         Command::Openapi => {
             let document = serde_json::to_string_pretty(&strongroom_api::openapi())

@@ -313,6 +313,77 @@ pub struct UnlockRequest {
     pub password_base64: Option<WireSecret>,
 }
 
+/// Asks for the public key under which a key is wrapped that shall be imported.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyWrappingRequest")]
+#[serde(deny_unknown_fields)]
+pub struct WrappingRequest {}
+
+/// A public key of RSA with 3072 bits; the private one is in the server's memory only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyWrappingReply")]
+pub struct WrappingReply {
+    /// Names it, for the import.
+    #[schemars(extend("format" = "uuid"))]
+    pub wrapping_key: String,
+    /// X.509 SubjectPublicKeyInfo in base64.
+    pub public_key_base64: String,
+    /// For how long it is used.
+    pub seconds: u64,
+}
+
+/// Takes over a key that the user brings: a new key, or a new active version of one.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyImportRequest")]
+#[serde(deny_unknown_fields)]
+pub struct ImportRequest {
+    /// The key's name.
+    #[schemars(extend("pattern" = form::NAME))]
+    pub name: String,
+    /// What a new key is for; `values` when left out. One that is there keeps its purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+    /// What MACs or signatures are made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
+    /// Under which public key it is wrapped.
+    #[schemars(extend("format" = "uuid"))]
+    pub wrapping_key: String,
+    /// The key (32 bytes; to sign: PKCS#8 in DER) under RSA-OAEP with SHA-256 and an empty label; or an AES-256 key so wrapped
+    /// and behind it the key under AES-KWP (RFC 5649), as `CKM_RSA_AES_KEY_WRAP` of PKCS#11 does it.
+    #[schemars(extend("contentEncoding" = "base64", "pattern" = form::BASE64))]
+    pub wrapped_base64: String,
+    /// Leave what is stored under older versions as it is for now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_reencrypt: bool,
+}
+
+impl Example for WrappingRequest {
+    fn example() -> Self {
+        Self {}
+    }
+}
+
+impl Example for WrappingReply {
+    fn example() -> Self {
+        let public_key_base64 = "MIIBojANBgkqhkiG9w0BAQEFAAOCAY8A".to_owned();
+        Self { wrapping_key: EXAMPLE_ID.to_owned(), public_key_base64, seconds: 3600 }
+    }
+}
+
+impl Example for ImportRequest {
+    fn example() -> Self {
+        Self {
+            name: "orders".to_owned(),
+            purpose: None,
+            algorithm: None,
+            wrapping_key: EXAMPLE_ID.to_owned(),
+            wrapped_base64: "q1MK".to_owned(),
+            no_reencrypt: false,
+        }
+    }
+}
+
 impl Example for ProtectRequest {
     fn example() -> Self {
         let (token, label, password_base64, shares, threshold) = (None, None, None, None, None);

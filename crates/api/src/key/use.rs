@@ -245,7 +245,44 @@ pub struct MacReply {
     pub macs_base64: Vec<String>,
 }
 
-/// Checks MACs.
+/// Signs one message, or many.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeySignRequest")]
+#[serde(deny_unknown_fields)]
+pub struct SignRequest {
+    /// The key's name or id.
+    #[schemars(extend("pattern" = form::NAME))]
+    pub name: String,
+    /// The messages, 1 to 1000.
+    #[schemars(length(min = 1, max = 1000))]
+    pub messages_base64: Vec<WireSecret>,
+}
+
+/// Signatures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeySignReply")]
+pub struct SignReply {
+    /// The id of the key.
+    pub key: String,
+    /// The version they are made with; `key.show` shows its public key.
+    pub version: u32,
+    /// The signatures in base64, in the order of the request.
+    pub signatures_base64: Vec<String>,
+}
+
+impl Example for SignRequest {
+    fn example() -> Self {
+        Self { name: "releases".to_owned(), messages_base64: vec![WireSecret::sample("hello")] }
+    }
+}
+
+impl Example for SignReply {
+    fn example() -> Self {
+        Self { key: EXAMPLE_ID.to_owned(), version: 1, signatures_base64: vec!["q1MK".to_owned()] }
+    }
+}
+
+/// Checks MACs or signatures.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "KeyVerifyRequest")]
 #[serde(deny_unknown_fields)]
@@ -268,8 +305,12 @@ pub struct VerifyItem {
     /// The key version that made it.
     #[schemars(range(min = 1, max = u32::MAX))]
     pub version: u32,
-    /// What was made of it.
-    pub mac_base64: WireSecret,
+    /// The MAC that was made of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac_base64: Option<WireSecret>,
+    /// Or the signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature_base64: Option<WireSecret>,
 }
 
 /// What was found.
@@ -372,8 +413,9 @@ impl Example for MacReply {
 
 impl Example for VerifyRequest {
     fn example() -> Self {
-        let (message_base64, mac_base64) = (WireSecret::sample("hello"), WireSecret::sample("mac"));
-        Self { name: "webhooks".to_owned(), items: vec![VerifyItem { message_base64, version: 1, mac_base64 }] }
+        let (message_base64, mac_base64) = (WireSecret::sample("hello"), Some(WireSecret::sample("mac")));
+        let item = VerifyItem { message_base64, version: 1, mac_base64, signature_base64: None };
+        Self { name: "webhooks".to_owned(), items: vec![item] }
     }
 }
 

@@ -44,13 +44,7 @@ impl Operation for Resume {
     }
 }
 
-fn moved(
-    facts: &mut Facts<'_>,
-    id: Id,
-    job: &JobBody,
-    from: &[JobState],
-    to: JobState,
-) -> Result<Done<JobView>, Stop> {
+fn moved(facts: &mut Facts<'_>, id: Id, job: &JobBody, from: &[JobState], to: JobState) -> Result<Done<JobView>, Stop> {
     if !from.contains(&job.state) {
         let reason = format!("the job is {}", job.state.word());
         return Err(Refusal::Invalid { field: "id", reason }.into());

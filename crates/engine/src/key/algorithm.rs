@@ -1,6 +1,7 @@
 //! What a key that does not seal is used with.
 
 use minicbor::{Decode, Encode};
+use strongroom_crypto::asymmetric;
 use strongroom_envelope::value::Purpose;
 
 /// How MACs and signatures are made. The words stand in records.
@@ -35,6 +36,17 @@ impl Algorithm {
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.word() == word)
+    }
+
+    /// The algorithm of signatures that this is, if it is one.
+    #[must_use]
+    pub const fn signature(self) -> Option<asymmetric::Algorithm> {
+        match self {
+            Self::HmacSha256 => None,
+            Self::Ed25519 => Some(asymmetric::Algorithm::Ed25519),
+            Self::EcdsaP256Sha256 => Some(asymmetric::Algorithm::EcdsaP256Sha256),
+            Self::RsaPss3072Sha256 => Some(asymmetric::Algorithm::RsaPss3072Sha256),
+        }
     }
 
     /// What a key of this algorithm is for.

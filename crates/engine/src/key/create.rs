@@ -42,7 +42,7 @@ impl Operation for Create {
         let wrap = wraps.root.last().ok_or_else(|| Refusal::KeyLocked { key: self.name.to_string() })?;
         let (id, now) = (facts.new_id(), facts.now());
         let bytes = new_bytes(algorithm, &mut |slot| facts.fill(slot));
-        let first = new_version(id, 1, wrap, &bytes, now);
+        let first = new_version(id, 1, wrap, (algorithm, &bytes), now);
         let mut key = KeyBody::new(self.name.clone(), self.purpose, algorithm, now, first);
         key.rotation_period = self.rotation_period;
         facts.used_key(id, 1);
@@ -52,7 +52,8 @@ impl Operation for Create {
 }
 
 impl Create {
-    fn check(&self) -> Result<Option<Algorithm>, Refusal> {
+    /// What the key is used with, or what is wrong with the request.
+    pub(super) fn check(&self) -> Result<Option<Algorithm>, Refusal> {
         let invalid = |field, reason: String| Err(Refusal::Invalid { field, reason });
         if BUILT_IN.contains(&self.name.as_str()) {
             return invalid("name", format!("the server makes the key `{}` by itself", self.name));

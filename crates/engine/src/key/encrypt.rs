@@ -52,8 +52,7 @@ impl Operation for Encrypt {
         check_batch(facts, self.items.len())?;
         note_contexts(facts, self.items.iter().map(|item| &item.context));
         key.sealing(strongroom_envelope::value::Purpose::Values)?;
-        let items: Vec<_> =
-            self.items.iter().map(|item| seal(&key, &item.context, item.value.expose())).collect();
+        let items: Vec<_> = self.items.iter().map(|item| seal(&key, &item.context, item.value.expose())).collect();
         refuse_only(self.many, &items)?;
         Ok(Done::read(EncryptReply { key_id: key.key_id, name: key.name.clone(), version: key.version, items }))
     }

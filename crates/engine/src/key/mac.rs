@@ -1,4 +1,4 @@
-//! `key.mac`: message authentication codes are made; and `key.verify`: they are checked.
+//! `key.mac` and `key.sign`: message authentication codes and signatures are made; and `key.verify`: they are checked.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub struct MakeMac {
     pub messages: Vec<SecretBytes>,
 }
 
-/// MACs, in the order of the request.
+/// MACs or signatures, in the order of the request.
 #[derive(Debug)]
 pub struct MacReply {
     /// The key.
@@ -28,7 +28,7 @@ pub struct MacReply {
     pub name: Name,
     /// The version they are made with.
     pub version: u32,
-    /// The MACs.
+    /// What was made of the messages.
     pub macs: Vec<Vec<u8>>,
 }
 
@@ -49,6 +49,30 @@ impl Operation for MakeMac {
 
 /// Never kept: making them again gives the same.
 impl Reply for MacReply {}
+
+/// Signs each message.
+#[derive(Debug)]
+pub struct Sign {
+    /// With which key.
+    pub selector: Selector,
+    /// The messages.
+    pub messages: Vec<SecretBytes>,
+}
+
+impl Operation for Sign {
+    type Reply = MacReply;
+    const ACTION: Action = Action::KeySign;
+
+    fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<MacReply>, Stop> {
+        let key = active(facts, Self::ACTION, &self.selector)?;
+        check_batch(facts, self.messages.len())?;
+        let Material::Sign { private, .. } = &key.material else {
+            return Err(wrong_purpose(&key).into());
+        };
+        let macs = self.messages.iter().map(|message| private.sign(message.expose())).collect();
+        Ok(Done::read(MacReply { key_id: key.key_id, name: key.name.clone(), version: key.version, macs }))
+    }
+}
 
 /// Checks what a key has made of messages.
 #[derive(Debug)]
@@ -104,6 +128,7 @@ impl Operation for Verify {
 fn is_right(key: &Arc<KeyHandle>, message: &[u8], made: &[u8]) -> Result<bool, Refusal> {
     match &key.material {
         Material::Mac(mac) => Ok(mac.verify(&[message], made)),
+        Material::Sign { public, .. } => Ok(public.verify(message, made)),
         Material::Sealing(_) => Err(wrong_purpose(key)),
     }
 }

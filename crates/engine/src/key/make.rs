@@ -1,5 +1,6 @@
 //! Making an application key, and another version of one.
 
+use strongroom_crypto::asymmetric;
 use strongroom_envelope::value::Purpose;
 use strongroom_envelope::{Generation, Id, Timestamp, body};
 use strongroom_secret::SecretBytes;
@@ -36,7 +37,7 @@ pub fn new_application_key(
     randomness.fill(&mut random);
     let id = Id::v7(now.0, random);
     let bytes = new_bytes(None, &mut |slot| randomness.fill(slot));
-    let first = new_version(id, 1, wrap, &bytes, now);
+    let first = new_version(id, 1, wrap, (None, &bytes), now);
     let body = KeyBody::new(name.clone(), purpose, None, now, first);
     let material = material(&body, &bytes).expect("32 bytes are a key that seals");
     let (state, generation) = (State::Active, Generation::NONE);
@@ -58,14 +59,26 @@ pub(super) fn key_change(id: Id, key: &KeyBody, name: NameChange) -> Change {
 }
 
 /// The bytes of a new version.
-pub(super) fn new_bytes(_algorithm: Option<Algorithm>, fill: &mut dyn FnMut(&mut [u8])) -> SecretBytes {
+pub(super) fn new_bytes(algorithm: Option<Algorithm>, fill: &mut dyn FnMut(&mut [u8])) -> SecretBytes {
+    if let Some(signature) = algorithm.and_then(Algorithm::signature) {
+        // Primes and scalars are found by the library, with its own randomness.
+        return asymmetric::PrivateKey::generate(signature).to_pkcs8();
+    }
     let mut bytes = SecretBytes::with_capacity(KEY_BYTES);
     fill(bytes.extend_zeroed(KEY_BYTES));
     bytes
 }
 
 /// A version that is active at once.
-pub(super) fn new_version(id: Id, number: u32, wrap: &WrapKeyHandle, bytes: &SecretBytes, now: Timestamp) -> KeyVersion {
+pub(super) fn new_version(
+    id: Id,
+    number: u32,
+    wrap: &WrapKeyHandle,
+    (algorithm, bytes): (Option<Algorithm>, &SecretBytes),
+    now: Timestamp,
+) -> KeyVersion {
+    let private = algorithm.and_then(Algorithm::signature);
+    let private = private.and_then(|signature| asymmetric::PrivateKey::from_pkcs8(signature, bytes).ok());
     KeyVersion {
         number,
         state: State::Active,
@@ -76,7 +89,7 @@ pub(super) fn new_version(id: Id, number: u32, wrap: &WrapKeyHandle, bytes: &Sec
         compromised_at: None,
         destroy_at: None,
         imported: None,
-        public: None,
+        public: private.map(|private| private.public_spki().into()),
     }
 }
 

@@ -1,5 +1,9 @@
 //! `key.rotate`: a new version is active at once, and the one before only opens what it sealed.
 
+use strongroom_envelope::Id;
+use strongroom_envelope::value::Purpose;
+use strongroom_secret::SecretBytes;
+
 use super::body::KeyBody;
 use super::make::{key_change, new_bytes, new_version};
 use super::show::KeyView;
@@ -9,8 +13,6 @@ use crate::job::{self, JobBody, JobKind};
 use crate::name::Selector;
 use crate::policy::Action;
 use crate::rule::{Done, Facts, NameChange, Operation, Refusal, Reply, Stop};
-use strongroom_envelope::Id;
-use strongroom_envelope::value::Purpose;
 
 /// The most versions of a key.
 const MOST_VERSIONS: usize = 1000;
@@ -49,21 +51,46 @@ impl Operation for Rotate {
             return Err(Refusal::VersionConflict { expected, found: active }.into());
         }
         let wraps = facts.wraps(Some(found.id))?;
-        let number = add_version(facts, found.id, &mut key, &wraps)?;
         let stored = facts.stored(found.id)?;
-        let mut changes = vec![key_change(found.id, &key, NameChange::None)];
         let clear = if key.purpose == Purpose::Secrets { job::clear(facts)? } else { 0 };
-        let waiting: u64 = clear + stored.iter().map(|(_, count)| *count).sum::<u64>();
-        let kind = if clear > 0 { JobKind::Convert } else { JobKind::Reencrypt };
-        let job = (self.reencrypt && waiting > 0 && key.purpose == Purpose::Secrets).then(|| {
+        let bytes = new_bytes(key.algorithm, &mut |slot| facts.fill(slot));
+        let number = add_version(facts, found.id, &mut key, &wraps, &bytes)?;
+        let again = Again { clear, wanted: self.reencrypt, rate: self.rate };
+        Ok(again.done(facts, found.id, &key, number, stored))
+    }
+}
+
+/// Sealing again what is stored under older versions.
+pub(super) struct Again {
+    /// How many values have no layer of an application key.
+    pub clear: u64,
+    /// Whether it is wanted.
+    pub wanted: bool,
+    /// At most so many values a second.
+    pub rate: Option<u32>,
+}
+
+impl Again {
+    /// Stores a key with its new version, and the job when there is something to do.
+    pub(super) fn done(
+        &self,
+        facts: &mut Facts<'_>,
+        id: Id,
+        key: &KeyBody,
+        number: u32,
+        stored: &[(u32, u64)],
+    ) -> Done<RotateReply> {
+        let mut changes = vec![key_change(id, key, NameChange::None)];
+        let waiting: u64 = self.clear + stored.iter().map(|(_, count)| *count).sum::<u64>();
+        let kind = if self.clear > 0 { JobKind::Convert } else { JobKind::Reencrypt };
+        let job = (self.wanted && waiting > 0 && key.purpose == Purpose::Secrets).then(|| {
             let job = facts.new_id();
-            let body = JobBody::new(kind, &key, found.id, number, waiting, self.rate, facts.now());
+            let body = JobBody::new(kind, key, id, number, waiting, self.rate, facts.now());
             changes.push(job::change(job, &body));
             job
         });
-        facts.used_key(found.id, number);
-        let reply = RotateReply { key: KeyView::of(found.id, &key, stored), job };
-        Ok(facts.commit_witnessed(reply, changes))
+        facts.used_key(id, number);
+        facts.commit_witnessed(RotateReply { key: KeyView::of(id, key, stored), job }, changes)
     }
 }
 
@@ -73,6 +100,7 @@ pub(super) fn add_version(
     id: Id,
     key: &mut KeyBody,
     wraps: &super::unwrap::Wraps,
+    bytes: &SecretBytes,
 ) -> Result<u32, Refusal> {
     if key.versions.len() >= MOST_VERSIONS {
         let reason = format!("the key has {MOST_VERSIONS} versions; make another key");
@@ -80,8 +108,7 @@ pub(super) fn add_version(
     }
     let now = facts.now();
     let number = key.next_number();
-    let bytes = new_bytes(key.algorithm, &mut |slot| facts.fill(slot));
-    let made = new_version(id, number, wraps.active(key)?, &bytes, now);
+    let made = new_version(id, number, wraps.active(key)?, (key.algorithm, bytes), now);
     deactivate_active(key, now);
     key.versions.push(made);
     key.updated_at = now;

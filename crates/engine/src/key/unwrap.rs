@@ -1,6 +1,6 @@
 //! Unwrapping and wrapping the versions of an application key.
 
-use strongroom_crypto::{SealingKey, mac};
+use strongroom_crypto::{SealingKey, asymmetric, mac};
 use strongroom_envelope::value::{self, Purpose};
 use strongroom_envelope::{Generation, Id};
 use strongroom_secret::{SecretBytes, WrapKey, WrappingKey};
@@ -110,9 +110,7 @@ impl Wraps {
         let locked = || Refusal::KeyLocked { key: body.name.to_string() };
         match &body.protection {
             None => self.root.last().ok_or_else(locked),
-            Some(protection) => {
-                self.own.as_deref().filter(|own| own.key_id == protection.id).ok_or_else(locked)
-            }
+            Some(protection) => self.own.as_deref().filter(|own| own.key_id == protection.id).ok_or_else(locked),
         }
     }
 
@@ -178,7 +176,12 @@ pub fn unwrap_version(
 pub(super) fn material(body: &KeyBody, bytes: &SecretBytes) -> Option<Material> {
     match body.purpose {
         Purpose::Mac => Some(Material::Mac(mac::Key::new(bytes.expose()))),
-        Purpose::Sign => None,
+        Purpose::Sign => {
+            let algorithm = body.algorithm?.signature()?;
+            let private = asymmetric::PrivateKey::from_pkcs8(algorithm, bytes).ok()?;
+            let public = asymmetric::PublicKey::from_spki(algorithm, &private.public_spki()).ok()?;
+            Some(Material::Sign { private, public })
+        }
         _ => bytes.expose().try_into().ok().map(|key: &[u8; 32]| Material::Sealing(SealingKey::new(key))),
     }
 }

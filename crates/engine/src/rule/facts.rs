@@ -265,8 +265,7 @@ impl<'a> Facts<'a> {
     pub fn prefetch_names<'n>(&self, kind: RecordKind, names: impl IntoIterator<Item = &'n Name>) -> Result<(), Stop> {
         let known = &self.answers.names;
         let unknown = |name: &&Name| !known.iter().any(|(asked, known, _)| *asked == kind && known == *name);
-        let missing: Vec<Need> =
-            names.into_iter().filter(unknown).map(|name| Need::Name(kind, name.clone())).collect();
+        let missing: Vec<Need> = names.into_iter().filter(unknown).map(|name| Need::Name(kind, name.clone())).collect();
         if missing.is_empty() { Ok(()) } else { Err(Stop::Need(missing)) }
     }
 

@@ -84,8 +84,9 @@ pub(super) fn open(
     }
     let key = facts.key(&KeyChoice::Exact(stored.key_id, stored.key_version))?;
     let mut opened = SecretBytes::with_capacity(stored.value.len());
-    let header = value::open(key.sealing(Purpose::Secrets)?, Purpose::Secrets, &place(entry), &stored.value, &mut opened)
-        .map_err(|_| Refusal::DoesNotOpen)?;
+    let header =
+        value::open(key.sealing(Purpose::Secrets)?, Purpose::Secrets, &place(entry), &stored.value, &mut opened)
+            .map_err(|_| Refusal::DoesNotOpen)?;
     if (header.key_id, header.key_version) == (stored.key_id, stored.key_version) {
         Ok(opened)
     } else {

@@ -174,12 +174,7 @@ impl Import {
 }
 
 /// The id of a secret that is there with the value of the row; another value is a conflict.
-fn same<'a>(
-    facts: &mut Facts<'a>,
-    found: &Found<'a>,
-    selector: &Selector,
-    row: &ImportRow,
-) -> Result<Id, Stop> {
+fn same<'a>(facts: &mut Facts<'a>, found: &Found<'a>, selector: &Selector, row: &ImportRow) -> Result<Id, Stop> {
     found.refuse_deleted(selector)?;
     let (entry, stored) = version_record(facts, found, selector, None)?;
     let value = open(facts, found, entry, stored)?;

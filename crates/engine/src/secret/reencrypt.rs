@@ -4,8 +4,8 @@ use strongroom_envelope::value::{self, Place, Purpose};
 use strongroom_envelope::{Id, RecordKey, RecordKind, body};
 use strongroom_secret::SecretBytes;
 
-use super::body::{Provider, SecretVersionBody, VALUE_FIELD};
 use super::KEY_NAME;
+use super::body::{Provider, SecretVersionBody, VALUE_FIELD};
 use crate::policy::{Action, Object};
 use crate::rule::{Change, Done, Facts, KeyChoice, KeyHandle, NameChange, Operation, Refusal, Reply, Stop};
 

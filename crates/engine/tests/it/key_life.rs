@@ -39,12 +39,8 @@ fn get(shell: &mut Shell, key: &str) -> Result<Vec<u8>, Refusal> {
 #[test]
 fn what_may_be_created() {
     let mut shell = Shell::new();
-    let make = |key: &str, purpose, algorithm, period| Create {
-        name: name(key),
-        purpose,
-        algorithm,
-        rotation_period: period,
-    };
+    let make =
+        |key: &str, purpose, algorithm, period| Create { name: name(key), purpose, algorithm, rotation_period: period };
     let made = shell.admin(&make("a", Purpose::Mac, None, Some(3_600_000))).unwrap();
     assert_eq!((made.algorithm, made.rotation_period), (Some(Algorithm::HmacSha256), Some(3_600_000)));
     assert!(shell.last.witnessed, "trail and anchor know of a key before it is answered");
@@ -174,12 +170,8 @@ fn a_version_under_which_something_is_stored_does_not_end() {
 fn one_of_two_rotations_wins() {
     let mut shell = Shell::new();
     create(&mut shell, "orders", Purpose::Values);
-    let expect = |version| Rotate {
-        selector: by_name("orders"),
-        reencrypt: true,
-        expected_version: Some(version),
-        rate: None,
-    };
+    let expect =
+        |version| Rotate { selector: by_name("orders"), reencrypt: true, expected_version: Some(version), rate: None };
     shell.interrupt_after(2, move |shell| {
         shell.admin(&expect(1)).unwrap();
     });
@@ -293,5 +285,8 @@ fn a_rotation_makes_a_job_that_ends_when_nothing_is_left() {
     assert!(shell.admin(&job::Purge { id, retention_milliseconds: 1 }).unwrap().removed);
     let missing = Refusal::NotFound { what: "job", target: id.to_string() };
     assert_eq!(shell.admin(&job::Show { id }).map(drop), Err(missing));
-    assert_eq!(shell.admin(&Rotate { selector: Selector::Name(name("secrets")), ..rotate(true) }).unwrap().key.active, Some(4));
+    assert_eq!(
+        shell.admin(&Rotate { selector: Selector::Name(name("secrets")), ..rotate(true) }).unwrap().key.active,
+        Some(4)
+    );
 }

@@ -80,7 +80,11 @@ fn keys_do_not_stand_in_for_each_other() {
     assert_eq!(decrypt(&mut shell, "invoices", &empty, &sealed), Err(Refusal::DoesNotOpen));
     let wrong = |key: &str, purpose| Err(Refusal::WrongPurpose { key: key.to_owned(), purpose });
     assert_eq!(encrypt(&mut shell, "webhooks", &empty, b"v"), wrong("webhooks", Purpose::Mac));
-    assert_eq!(encrypt(&mut shell, "secrets", &empty, b"v"), wrong("secrets", Purpose::Secrets), "the server's own key");
+    assert_eq!(
+        encrypt(&mut shell, "secrets", &empty, b"v"),
+        wrong("secrets", Purpose::Secrets),
+        "the server's own key"
+    );
     let nothing = Refusal::NotFound { what: "key", target: "nothing".to_owned() };
     assert_eq!(encrypt(&mut shell, "nothing", &empty, b"v"), Err(nothing));
 }

@@ -78,7 +78,10 @@ fn another_wrap_key_does_not_unwrap() {
     let mut impostor = wrap_key(2, 1);
     impostor.key_id = Id([1; 16]);
     for others in [vec![], vec![wrap_key(2, 1)], vec![wrap_key(1, 2)], vec![impostor]] {
-        assert_eq!(unwrap_version(made.id, Generation::NONE, &made.body, 1, &root(others)).map(drop), Err(does_not.clone()));
+        assert_eq!(
+            unwrap_version(made.id, Generation::NONE, &made.body, 1, &root(others)).map(drop),
+            Err(does_not.clone())
+        );
     }
     assert_eq!(does_not.refusal(), Refusal::DoesNotOpen);
 }
@@ -86,7 +89,9 @@ fn another_wrap_key_does_not_unwrap() {
 #[test]
 fn a_wrapped_version_unwraps_in_its_own_place_only() {
     let mut made = make();
-    let refused = |key: &NewKey, id, version| unwrap_version(id, Generation::NONE, &key.body, version, &root(vec![wrap_key(1, 1)])).is_err();
+    let refused = |key: &NewKey, id, version| {
+        unwrap_version(id, Generation::NONE, &key.body, version, &root(vec![wrap_key(1, 1)])).is_err()
+    };
     assert!(refused(&made, Id([7; 16]), 1), "another key");
     let mut moved = made.body.versions[0].clone();
     moved.number = 2;

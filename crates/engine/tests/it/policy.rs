@@ -5,7 +5,7 @@ use strongroom_engine::policy::{Action, Channel, Decision, Identity, Object, Pri
 use strongroom_envelope::Id;
 
 /// Action, then who may: admin local, admin network, data local, data network, read local, read network.
-const TABLE: [(&str, &str); 50] = [
+const TABLE: [(&str, &str); 54] = [
     ("secret.put", "yyyy--"),
     ("secret.get", "yyyyyy"),
     ("secret.show", "yyyyyy"),
@@ -26,10 +26,14 @@ const TABLE: [(&str, &str); 50] = [
     ("key.rewrap", "yyyy--"),
     ("key.random", "yyyyyy"),
     ("key.mac", "yyyy--"),
+    ("key.sign", "yyyy--"),
     ("key.verify", "yyyy--"),
     ("key.state", "yy----"),
     ("key.destroy", "yy----"),
     ("key.undestroy", "yy----"),
+    ("key.wrapping", "yy----"),
+    ("key.import", "yy----"),
+    ("secret.import", "yy----"),
     ("key.protect", "y-----"),
     ("key.unlock", "y-----"),
     ("job.list", "yy----"),
@@ -155,13 +159,14 @@ fn model(role: Option<&str>, local: bool, word: &str) -> bool {
         }
         "data" => match noun {
             "status" => true,
-            "secret" => verb != "destroy",
-            "key" => {
-                ["show", "list", "encrypt", "decrypt", "datakey", "rewrap", "random", "mac", "verify"].contains(&verb)
-            }
+            "secret" => verb != "destroy" && verb != "import",
+            "key" => ["show", "list", "encrypt", "decrypt", "datakey", "rewrap", "random", "mac", "sign", "verify"]
+                .contains(&verb),
             _ => false,
         },
-        "read" => noun == "status" || word == "key.random" || noun == "secret" && ["get", "show", "list"].contains(&verb),
+        "read" => {
+            noun == "status" || word == "key.random" || noun == "secret" && ["get", "show", "list"].contains(&verb)
+        }
         _ => false,
     }
 }

@@ -1,6 +1,5 @@
 //! Reading secrets: by name or id, by version; what is hidden, locked, swapped or damaged.
 
-
 use strongroom_engine::name::Selector;
 use strongroom_engine::policy::{Action, Channel, Identity, Principal, Role};
 use strongroom_engine::rule::Refusal;
@@ -203,7 +202,15 @@ fn a_value_whose_own_header_names_another_key_does_not_open() {
     let handle = shell.handle(shell.active());
     for (key_id, key_version, opens) in [(handle.key_id, 1, true), (Id([1; 16]), 1, false), (handle.key_id, 2, false)] {
         let (mut sealed, place) = (Vec::new(), Place::Record { key, field: 7, version: 1 });
-        value::seal(handle.sealing(Purpose::Secrets).unwrap(), Purpose::Secrets, key_id, key_version, &place, b"w", &mut sealed);
+        value::seal(
+            handle.sealing(Purpose::Secrets).unwrap(),
+            Purpose::Secrets,
+            key_id,
+            key_version,
+            &place,
+            b"w",
+            &mut sealed,
+        );
         forge(&mut shell, key, |version| version.value = sealed);
         let expected = if opens { Ok(b"w".to_vec()) } else { Err(Refusal::DoesNotOpen) };
         assert_eq!(get(&mut shell, by_name("a")), expected);

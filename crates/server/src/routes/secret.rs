@@ -106,12 +106,8 @@ impl Route for wire::ImportRequest {
 
 fn imported_row(row: &Result<rule::Imported, Refusal>) -> wire::Imported {
     match row {
-        Ok(rule::Imported::Created(id)) => {
-            wire::Imported { id: Some(id.to_string()), created: true, error: None }
-        }
-        Ok(rule::Imported::Unchanged(id)) => {
-            wire::Imported { id: Some(id.to_string()), created: false, error: None }
-        }
+        Ok(rule::Imported::Created(id)) => wire::Imported { id: Some(id.to_string()), created: true, error: None },
+        Ok(rule::Imported::Unchanged(id)) => wire::Imported { id: Some(id.to_string()), created: false, error: None },
         Err(refusal) => {
             let error = wire::ImportError { code: refusal_code(refusal), message: refusal.to_string() };
             wire::Imported { id: None, created: false, error: Some(error) }

@@ -31,15 +31,24 @@ async fn list_shows_the_wrapped_key_to_the_administrator() {
 async fn added_proven_and_dropped() {
     let site = Site::new().await;
     let client = site.local().await;
-    let weak = client.call(&AddRequest { password_base64: password("short"), ..AddRequest::of(Kind::Password) }).await.unwrap_err();
+    let weak = client
+        .call(&AddRequest { password_base64: password("short"), ..AddRequest::of(Kind::Password) })
+        .await
+        .unwrap_err();
     assert_eq!((weak.code(), weak.exit_code()), (Some(Code::PasswordTooWeak), 2));
-    let missing = client.call(&AddRequest { password_base64: None, ..AddRequest::of(Kind::Password) }).await.unwrap_err();
+    let missing =
+        client.call(&AddRequest { password_base64: None, ..AddRequest::of(Kind::Password) }).await.unwrap_err();
     assert_eq!(missing.code(), Some(Code::Invalid));
-    let surplus = client.call(&AddRequest { password_base64: password("x"), ..AddRequest::of(Kind::Machine) }).await.unwrap_err();
+    let surplus =
+        client.call(&AddRequest { password_base64: password("x"), ..AddRequest::of(Kind::Machine) }).await.unwrap_err();
     assert_eq!(surplus.code(), Some(Code::Invalid));
 
     let words = "four plain words here";
-    let added = client.call(&AddRequest { password_base64: password(words), ..AddRequest::of(Kind::Password) }).await.unwrap();
+    let added = client
+        .call(&AddRequest { password_base64: password(words), ..AddRequest::of(Kind::Password) })
+        .await
+        .unwrap()
+        .protector;
     assert_eq!((added.kind.as_str(), added.attended, added.state.as_str()), ("password", true, "proven"));
     let prove = |text| ProveRequest { protector: "password".to_owned(), password_base64: password(text) };
     let wrong = client.call(&prove("four other words here")).await.unwrap_err();
@@ -54,7 +63,44 @@ async fn added_proven_and_dropped() {
     assert_eq!((unknown.code(), unknown.exit_code()), (Some(Code::ProtectorNotFound), 3));
     let replaced =
         client.call(&ReplaceRequest { protector: "account".to_owned(), password_base64: None }).await.unwrap();
-    assert_eq!(replaced.kind, "account");
+    assert_eq!(replaced.protector.kind, "account");
+    site.stop().await;
+}
+
+/// A kind takes exactly what it needs; the shares come with the answer, this once.
+#[tokio::test]
+async fn shares_are_handed_out_once_and_open() {
+    let site = Site::new().await;
+    let client = site.local().await;
+    let refused = [
+        AddRequest { shares: Some(3), ..AddRequest::of(Kind::Shares) },
+        AddRequest { shares: Some(3), threshold: Some(2), name: Some("x".into()), ..AddRequest::of(Kind::Shares) },
+        AddRequest::of(Kind::Rsa),
+        AddRequest { name: Some("hsm1".into()), token: Some("T".into()), ..AddRequest::of(Kind::Pkcs11) },
+        AddRequest { name: Some("vault".into()), label: Some("x".into()), ..AddRequest::of(Kind::Plugin) },
+        AddRequest { threshold: Some(2), ..AddRequest::of(Kind::Account) },
+    ];
+    for request in refused {
+        assert_eq!(client.call(&request).await.unwrap_err().code(), Some(Code::Invalid), "{request:?}");
+    }
+    let unconfigured = AddRequest { name: Some("office".into()), ..AddRequest::of(Kind::Rsa) };
+    let unconfigured = client.call(&unconfigured).await.unwrap_err();
+    assert_eq!((unconfigured.code(), unconfigured.exit_code()), (Some(Code::ProtectorNotFound), 3));
+    assert!(unconfigured.to_string().contains("[protector.rsa.office] is not configured here"), "{unconfigured}");
+
+    let add = AddRequest { shares: Some(3), threshold: Some(2), ..AddRequest::of(Kind::Shares) };
+    let made = client.call(&add).await.unwrap();
+    assert_eq!((made.protector.kind.as_str(), made.shares_base64.len()), ("shares", 3));
+    assert_eq!((made.protector.bound_to["shares"].as_str(), made.protector.attended), ("2 of 3", true));
+    let shares: Vec<SecretBytes> = made.shares_base64.into_iter().map(WireSecret::into_secret).collect();
+    let prove = |which: &[usize]| {
+        let lines: Vec<&[u8]> = which.iter().map(|at| shares[*at].expose()).collect();
+        let password_base64 = Some(WireSecret::new(SecretBytes::from_slice(&lines.join(&b'\n'))));
+        ProveRequest { protector: "shares".to_owned(), password_base64 }
+    };
+    assert_eq!(client.call(&prove(&[2, 0])).await.unwrap().state, "proven");
+    let few = client.call(&prove(&[1])).await.unwrap_err();
+    assert_eq!((few.code(), few.exit_code()), (Some(Code::ProtectorDoesNotOpen), 4));
     site.stop().await;
 }
 

@@ -38,7 +38,7 @@ async fn what_is_under_way_is_finished() {
     let request = tokio::spawn(async move { client.call(&slow()).await });
     until_working(&site, 1).await;
     let folders = site.stop().await;
-    assert_eq!(request.await.unwrap().unwrap().kind, "password");
+    assert_eq!(request.await.unwrap().unwrap().protector.kind, "password");
     for name in ["server.sock", "address"] {
         assert!(!folders.data().join(name).exists(), "{name}");
     }

@@ -163,13 +163,40 @@ pub enum Key {
         #[command(flatten)]
         given: Given,
     },
-    /// Check the MAC of a message from standard input or a file (exit code 7 when it is wrong)
+    /// Sign a message from standard input or a file
+    Sign {
+        /// Name or id
+        name: String,
+        /// The message.
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Take over a key that you bring, from a file or standard input; it leaves this machine wrapped only
+    Import {
+        /// The key's name; of one that is there it becomes the new active version
+        name: String,
+        /// The file: 32 bytes; to sign, PKCS#8 in DER
+        file: Option<PathBuf>,
+        /// What a new key is for
+        #[arg(long, value_enum)]
+        purpose: Option<Purpose>,
+        /// What MACs or signatures are made with
+        #[arg(long, value_name = "ALGORITHM")]
+        algorithm: Option<String>,
+        /// Leave what is stored under older versions as it is for now
+        #[arg(long)]
+        no_reencrypt: bool,
+    },
+    /// Check the MAC or the signature of a message from standard input or a file (exit code 7 when it is wrong)
     Verify {
         /// Name or id
         name: String,
         /// What `key mac` wrote: version, colon, base64
+        #[arg(long, required_unless_present = "signature", conflicts_with = "signature")]
+        mac: Option<String>,
+        /// What `key sign` wrote: version, colon, base64
         #[arg(long)]
-        mac: String,
+        signature: Option<String>,
         /// The message.
         #[command(flatten)]
         given: Given,

@@ -25,12 +25,7 @@ pub fn run(here: &Here<'_>, convert: Convert) -> Result<(), Failure> {
 }
 
 /// Each step can be repeated: a conversion that was interrupted is simply started again.
-async fn work(
-    client: Client,
-    output: &Output,
-    convert: Convert,
-    password: Option<Passphrase>,
-) -> Result<(), Failure> {
+async fn work(client: Client, output: &Output, convert: Convert, password: Option<Passphrase>) -> Result<(), Failure> {
     let Convert { with, token, label, shares, threshold, rate, given: _ } = convert;
     let now = client.call(&ShowRequest { name: KEY.into() }).await?;
     if with != "root" || now.protector != "root" {
@@ -51,7 +46,9 @@ async fn work(
         None if output.is_json() => Ok(()),
         None => {
             let protector = rotated.key.protector;
-            output.remark(&format!("every secret is sealed under version {version} of `{KEY}`, protected by {protector}"));
+            output.remark(&format!(
+                "every secret is sealed under version {version} of `{KEY}`, protected by {protector}"
+            ));
             Ok(())
         }
     }

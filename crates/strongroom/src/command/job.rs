@@ -50,7 +50,10 @@ pub fn told(output: &Output, job: &Entry) -> Result<(), Failure> {
     });
     if job.state == "incomplete" {
         let left = job.total - job.done.min(job.total);
-        let message = format!("{left} values could not be sealed again; mend what `strongroom quarantine list` shows, then `strongroom job resume {}`", job.id);
+        let message = format!(
+            "{left} values could not be sealed again; mend what `strongroom quarantine list` shows, then `strongroom job resume {}`",
+            job.id
+        );
         return Err(Failure::Findings(message));
     }
     Ok(())

@@ -30,6 +30,7 @@ pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
         | Key::Datakey { .. }
         | Key::Random { .. }
         | Key::Mac { .. }
+        | Key::Sign { .. }
         | Key::Verify { .. } => r#use::run(here, key),
         _ => manage::run(here, key),
     }

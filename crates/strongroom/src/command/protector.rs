@@ -65,7 +65,10 @@ pub fn run(here: &Here<'_>, protector: Protector) -> Result<(), Failure> {
 
 /// What the server starts for itself was typed by a person.
 pub fn not_a_child() -> Failure {
-    Failure::usage("this is started by the server, to load a PKCS#11 module", "use `strongroom protector add pkcs11:NAME`")
+    Failure::usage(
+        "this is started by the server, to load a PKCS#11 module",
+        "use `strongroom protector add pkcs11:NAME`",
+    )
 }
 
 /// What a person types, when the protector, named by kind or id, is of one of these kinds.

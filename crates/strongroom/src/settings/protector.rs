@@ -46,7 +46,9 @@ struct Plugin {
 impl Sections {
     /// Refuses names, digests and paths that cannot be right.
     pub fn check(&self, shown: &str) -> Result<(), Failure> {
-        self.configuration(None).map(|_| ()).map_err(|failure| Failure::usage(format!("{shown}: {failure}"), failure.fix()))
+        self.configuration(None)
+            .map(|_| ())
+            .map_err(|failure| Failure::usage(format!("{shown}: {failure}"), failure.fix()))
     }
 
     /// For the keeper.

@@ -6,5 +6,6 @@ mod deployment;
 mod disk;
 mod files;
 mod heal;
+mod protectors;
 mod schemathesis;
 mod transcript;

@@ -25,12 +25,8 @@ fn rsa_record(rows: &Rows) -> (RecordKey, ProtectorRecord) {
 fn plant(site: &Site) {
     let rows = Rows::open(site);
     let (key, record) = rsa_record(&rows);
-    let mut surroundings = Surroundings::new(
-        record.store_id,
-        site.path("account"),
-        site.path("machine"),
-        site.path("machine-id"),
-    );
+    let mut surroundings =
+        Surroundings::new(record.store_id, site.path("account"), site.path("machine"), site.path("machine-id"));
     surroundings.configuration = site.configuration.clone();
     let protector = configured(&surroundings.into(), Kind::Rsa, "office", Given::Nothing).unwrap();
     let root = RootKey::fill_with(|key| key.fill(0x66));
@@ -85,8 +81,7 @@ async fn a_planted_key_is_an_alarm_and_opens_nothing() {
 /// Without an anchor nothing says which root key is right but a protector whose secret nobody else has.
 #[tokio::test]
 async fn a_certificate_alone_does_not_vouch_for_a_root_key() {
-    let Some(mut equipped) =
-        Equipped::new("protectors::hostile::a_certificate_alone_does_not_vouch_for_a_root_key")
+    let Some(mut equipped) = Equipped::new("protectors::hostile::a_certificate_alone_does_not_vouch_for_a_root_key")
     else {
         return;
     };
@@ -131,12 +126,16 @@ async fn changed_records_are_tampered_with_not_broken() {
     let rows = Rows::open(site);
     let (key, record) = rsa_record(&rows);
     let right = rows.get(&key.to_bytes()).unwrap();
-    let at = |needle: &[u8]| right.windows(needle.len()).rposition(|window| window == needle).unwrap();
-    let parameter = at(b"office");
-    let blob = at(&record.blob);
+    drop(rows);
+    let blob = right.windows(record.blob.len()).position(|window| window == record.blob).unwrap();
+    // Field 9, a text of six bytes, then field 10 with the length of the blob in two bytes.
+    let parameter = blob - 4 - 6;
+    assert_eq!(right[parameter..parameter + 6], *b"office");
     let image = site.image();
     for offset in [parameter, blob + 3, blob + 60, blob + record.blob.len() - 1] {
+        let rows = Rows::open(site);
         rows.put_all(&[crate::rows::flipped(&(key.to_bytes().to_vec(), right.clone()), offset, 1)]);
+        drop(rows);
         let (keeper, report) = site.open().unwrap();
         assert_eq!((report.locked, report.healed.len()), (None, 0), "{offset}");
         let tampered = report.protectors.iter().filter(|view| view.state == ProtectorState::Tampered).count();

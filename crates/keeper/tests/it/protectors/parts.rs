@@ -108,8 +108,10 @@ impl Equipped {
 
     /// Every kind that can be added here and needs no person, with the word that names it.
     pub fn unattended(&self) -> Vec<(&'static str, ProtectorSpec)> {
-        let mut specs =
-            vec![("rsa:office", ProtectorSpec::Rsa("office".into())), ("plugin:vault", ProtectorSpec::Plugin("vault".into()))];
+        let mut specs = vec![
+            ("rsa:office", ProtectorSpec::Rsa("office".into())),
+            ("plugin:vault", ProtectorSpec::Plugin("vault".into())),
+        ];
         if self.has_token {
             specs.push(("pkcs11:hsm1", hsm1()));
         }

@@ -4,9 +4,9 @@
 use strongroom_engine::job::{self, JobState};
 use strongroom_engine::key;
 use strongroom_engine::rule::Refusal;
+use strongroom_envelope::{Id, RecordKind};
 use strongroom_keeper::Keeper;
 use strongroom_keeper::facade::{Failure, Release};
-use strongroom_envelope::{Id, RecordKind};
 use strongroom_testkit::store::MemoryStore;
 
 use super::scene::{Scene, content, counted, destroy, fill, found_in, job, jobs, rotate, rotation, secret};
@@ -19,7 +19,8 @@ const BAD: usize = 41;
 /// The record that holds the value of a secret: the only one whose reading fails when it is flipped.
 async fn record_of(keeper: &Keeper, store: &MemoryStore, number: usize) -> (Vec<u8>, Vec<u8>) {
     let id = get(keeper, &secret(number)).await.unwrap().id;
-    let shown = keeper.execute(admin(), strongroom_engine::secret::Show { selector: crate::site::name(&secret(number)) });
+    let shown =
+        keeper.execute(admin(), strongroom_engine::secret::Show { selector: crate::site::name(&secret(number)) });
     assert_eq!(shown.await.unwrap().id, id);
     for (key, sealed) in store.records() {
         if key[0] != RecordKind::SecretVersion.byte() {

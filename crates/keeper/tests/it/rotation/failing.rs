@@ -4,7 +4,7 @@
 use strongroom_engine::job::JobState;
 use strongroom_keeper::Keeper;
 use strongroom_keeper::facade::Failure;
-use strongroom_testkit::store::{Fault, MemoryStore};
+use strongroom_testkit::store::{Fault, Faults, MemoryStore};
 use tokio::task::JoinSet;
 
 use super::scene::{KEY, Scene, assert_filled, content, fill, found_in, jobs, key_view, rotate, secret};
@@ -30,24 +30,31 @@ async fn assert_readable(keeper: &Keeper, stopped: bool) {
 /// Rotates, over a failure of the `nth` commit from here; whether that commit came.
 async fn rotated_over(fault: Fault, nth: u64) -> bool {
     let (scene, store) = (Scene::new(), MemoryStore::new());
-    let mut keeper = scene.start_over(store.clone());
+    let keeper = scene.start_over(store.clone());
     fill(&keeper, SECRETS, LENGTH).await;
-    let before = store.attempts();
+    let last = store.attempts() + nth;
     store.fail_after(nth - 1, fault);
     let asked = rotate(&keeper).await;
     assert_eq!(asked.is_err(), nth == 1, "{fault:?}");
     let stops = matches!(fault, Fault::UnknownApplied | Fault::UnknownLost);
     if stops {
-        let over = || jobs_over(&scene);
-        scene.told.until(|| !keeper.status().writable || over()).await;
+        scene.told.until(|| !keeper.status().writable || scene.site.events.count("job_done") > 0).await;
         assert_readable(&keeper, true).await;
-        let came = !keeper.status().writable;
-        // As after kill -9.
+        assert_eq!(keeper.status().writable, store.attempts() < last, "{fault:?} {nth}");
+        // As after kill -9; what was to fail and did not come fails no more.
+        let came = store.attempts() >= last;
         drop(keeper);
+        store.set_faults(Faults::none());
         store.restart();
-        keeper = scene.start_over(store.clone());
-        assert!(came || store.attempts() < before + nth);
+        let keeper = scene.start_over(store.clone());
+        assert_goes_on(scene, store, keeper, fault, nth).await;
+        return came;
     }
+    assert_goes_on(scene, store, keeper, fault, nth).await >= last
+}
+
+/// Whatever failed, the job comes to its end; how many commits were attempted until then.
+async fn assert_goes_on(scene: Scene, store: MemoryStore, keeper: Keeper, fault: Fault, nth: u64) -> u64 {
     assert_readable(&keeper, false).await;
     let lost = nth == 1 && fault != Fault::UnknownApplied;
     assert_eq!(key_view(&keeper).await.active, Some(if lost { 1 } else { 2 }), "{fault:?} {nth}");
@@ -59,20 +66,16 @@ async fn rotated_over(fault: Fault, nth: u64) -> bool {
     let over = scene.over(&keeper, running[0].id).await;
     assert_eq!((over.state, over.done, over.total), (JobState::Done, 40, 40), "{fault:?} {nth}");
     assert_filled(&keeper, SECRETS, LENGTH).await;
-    let came = store.attempts() >= before + nth;
+    let attempts = store.attempts();
+    store.set_faults(Faults::none());
     keeper.stop();
     drop(keeper);
     assert_eq!(found_in(&scene.site, &store), [(2, 40)].into(), "{fault:?} {nth}");
     assert!(scene.proofs(1) >= 1, "{fault:?} {nth}: the end is not proven in the trail");
     assert_eq!(scene.site.events.count("quarantined"), 0);
     trail::assert_no_line_twice(&scene.site);
-    let told = trail::count_of(&scene.site, "key.rotate", KEY);
-    assert!(told >= 1);
-    came
-}
-
-fn jobs_over(scene: &Scene) -> bool {
-    scene.site.events.count("job_done") > 0
+    assert!(trail::count_of(&scene.site, "key.rotate", KEY) >= 1);
+    attempts
 }
 
 /// Every step at once: most of the time they wait for the next attempt.

@@ -15,8 +15,8 @@ use strongroom_testkit::store::MemoryStore;
 use tokio::task::JoinSet;
 
 use super::scene::{
-    KEY, Scene, content, counted, destroy, fill, found, found_in, found_in_file, key_view, parsed, rotate, rows, secret,
-    version_of,
+    KEY, Scene, content, counted, destroy, fill, found, found_in, found_in_file, key_view, parsed, rotate, rows,
+    secret, version_of,
 };
 use crate::insider::Insider;
 use crate::site::{admin, name, put, value};
@@ -102,7 +102,10 @@ impl Load {
     async fn end(self) -> Vec<u64> {
         self.ended.store(true, Ordering::Release);
         let (reads, writes) = (self.readers.join_all().await, self.writers.join_all().await);
-        assert!(reads.iter().all(|reads| *reads > 0) && writes.iter().all(|writes| *writes > 0), "{reads:?} {writes:?}");
+        assert!(
+            reads.iter().all(|reads| *reads > 0) && writes.iter().all(|writes| *writes > 0),
+            "{reads:?} {writes:?}"
+        );
         println!("{} reads, {} writes meanwhile", reads.iter().sum::<u64>(), writes.iter().sum::<u64>());
         self.acknowledged.iter().map(|counter| counter.load(Ordering::Acquire)).collect()
     }

@@ -9,19 +9,51 @@ use strongroom_engine::name::{Name, Selector};
 use strongroom_engine::rule::Refusal;
 use strongroom_envelope::Timestamp;
 use strongroom_envelope::value::Purpose;
+use strongroom_keeper::KeyImport;
 use strongroom_keeper::facade::{Caller, KeyProtector};
 
 use crate::refused::{Failed, refusal_code};
-use crate::routes::{Route, page_limit};
+use crate::routes::{Route, page_limit, parse_id};
 use crate::shell::Shell;
+
+impl Route for wire::WrappingRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::WrappingReply, Failed> {
+        let view = shell.keeper.key_wrapping(caller).await?;
+        let (wrapping_key, public_key_base64) = (view.id.to_string(), STANDARD.encode(view.public));
+        Ok(wire::WrappingReply { wrapping_key, public_key_base64, seconds: view.seconds })
+    }
+}
+
+impl Route for wire::ImportRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::RotateReply, Failed> {
+        let malformed = |_| Refusal::Invalid {
+            field: "wrapped_base64",
+            reason: "it is not base64 (RFC 4648, section 4, with padding)".to_owned(),
+        };
+        let import = KeyImport {
+            name: Name::parse(&self.name)?,
+            purpose: self.purpose.map(purpose),
+            algorithm: self.algorithm.as_deref().map(algorithm).transpose()?,
+            pair: parse_id("wrapping_key", &self.wrapping_key)?,
+            wrapped: STANDARD.decode(&self.wrapped_base64).map_err(malformed)?,
+            reencrypt: !self.no_reencrypt,
+        };
+        let imported = shell.keeper.key_import(caller, import).await?;
+        Ok(wire::RotateReply { key: key(imported.key), job: imported.job.map(|id| id.to_string()) })
+    }
+}
+
+const fn purpose(purpose: wire::Purpose) -> Purpose {
+    match purpose {
+        wire::Purpose::Values => Purpose::Values,
+        wire::Purpose::Mac => Purpose::Mac,
+        wire::Purpose::Sign => Purpose::Sign,
+    }
+}
 
 impl Route for wire::CreateRequest {
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::Key, Failed> {
-        let purpose = match self.purpose {
-            wire::Purpose::Values => Purpose::Values,
-            wire::Purpose::Mac => Purpose::Mac,
-            wire::Purpose::Sign => Purpose::Sign,
-        };
+        let purpose = purpose(self.purpose);
         let algorithm = self.algorithm.as_deref().map(algorithm).transpose()?;
         let rotation_period = self.rotation_period_seconds.map(milliseconds);
         let create = rule::Create { name: Name::parse(&self.name)?, purpose, algorithm, rotation_period };
@@ -120,7 +152,8 @@ fn protector(request: wire::ProtectRequest) -> Result<KeyProtector, Refusal> {
     let invalid = |reason: &str| Refusal::Invalid { field: "with", reason: reason.to_owned() };
     let (kind, name) = with.split_once(':').map_or((with.as_str(), None), |(kind, name)| (kind, Some(name)));
     let named = |name: Option<&str>| name.map(str::to_owned).ok_or_else(|| invalid("say which one: KIND:NAME"));
-    let plain = (token.is_none() && label.is_none(), password_base64.is_none(), shares.is_none() && threshold.is_none());
+    let plain =
+        (token.is_none() && label.is_none(), password_base64.is_none(), shares.is_none() && threshold.is_none());
     let unused = || invalid("it takes neither token and label, nor a password, nor shares");
     match (kind, plain) {
         ("root", (true, true, true)) if name.is_none() => Ok(KeyProtector::Root),

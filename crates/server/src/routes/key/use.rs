@@ -95,15 +95,33 @@ impl Route for wire::MacRequest {
     }
 }
 
+impl Route for wire::SignRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::SignReply, Failed> {
+        let selector = Selector::parse(&self.name)?;
+        let messages = self.messages_base64.into_iter().map(WireSecret::into_secret).collect();
+        let made = shell.keeper.execute(caller, rule::Sign { selector, messages }).await?;
+        Ok(wire::SignReply {
+            key: made.key_id.to_string(),
+            version: made.version,
+            signatures_base64: made.macs.iter().map(|signature| STANDARD.encode(signature)).collect(),
+        })
+    }
+}
+
 impl Route for wire::VerifyRequest {
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::VerifyReply, Failed> {
         let selector = Selector::parse(&self.name)?;
-        let item = |item: wire::VerifyItem| rule::VerifyItem {
-            message: item.message_base64.into_secret(),
-            version: item.version,
-            made: item.mac_base64.into_secret(),
+        let item = |item: wire::VerifyItem| match (item.mac_base64, item.signature_base64) {
+            (Some(made), None) | (None, Some(made)) => {
+                let (message, made) = (item.message_base64.into_secret(), made.into_secret());
+                Ok(rule::VerifyItem { message, version: item.version, made })
+            }
+            _ => {
+                let reason = "give each item either `mac_base64` or `signature_base64`".to_owned();
+                Err(Refusal::Invalid { field: "items", reason })
+            }
         };
-        let items = self.items.into_iter().map(item).collect();
+        let items = self.items.into_iter().map(item).collect::<Result<_, _>>()?;
         let found = shell.keeper.execute(caller, rule::Verify { selector, items }).await?;
         let verdict = |item: Result<bool, Refusal>| match item {
             Ok(valid) => wire::Verdict { valid: Some(valid), error: None },

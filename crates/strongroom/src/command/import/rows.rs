@@ -138,7 +138,8 @@ impl Columns {
             Some("1" | "true" | "yes") => true,
             Some(_) => return Err("`encrypted` is neither true nor false".to_owned()),
         };
-        let pairs = self.metadata.iter().filter_map(|(place, head)| Some((head.clone(), text(record, *place)?.to_owned())));
+        let pairs =
+            self.metadata.iter().filter_map(|(place, head)| Some((head.clone(), text(record, *place)?.to_owned())));
         let metadata = pairs.filter(|(_, text)| !text.is_empty()).collect();
         let length = value.len();
         Ok((ImportRow { name, value_base64: WireSecret::new(value), encrypted, metadata }, length))

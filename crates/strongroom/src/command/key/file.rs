@@ -91,7 +91,8 @@ fn told(output: &Output, files: &Paths, what: &str, bytes: u64) {
 }
 
 fn failed(error: StreamError, files: &Paths) -> Failure {
-    let (input, output) = (files.input.display(), files.output.display());
+    let input = shown(&files.input, "standard input");
+    let output = shown(&files.output, "standard output");
     match error {
         StreamError::Read { source } => Failure::local(format!("reading {input}"), source, "check the input"),
         StreamError::Write { source } => {
@@ -99,17 +100,24 @@ fn failed(error: StreamError, files: &Paths) -> Failure {
         }
         StreamError::Full(full) => Failure::usage(full.to_string(), "divide the file"),
         StreamError::Frame { written, source } if is_standard(&files.output) => Failure::NotAuthentic(format!(
-            "{input}: {source}; the {written} bytes that were written are authentic, but they are not the whole"
+            "{input}: {source}; the {written} bytes that were written are authentic, but they are not the whole; {FETCH}"
         )),
         StreamError::Frame { source, .. } => {
-            Failure::NotAuthentic(format!("{input}: {source}; {output} was not written"))
+            Failure::NotAuthentic(format!("{input}: {source}; {output} was not written; {FETCH}"))
         }
-        StreamError::Header(StreamRefusal::Length { .. }) => Failure::NotAuthentic(format!("{input}: {error}")),
+        StreamError::Header(StreamRefusal::Length { .. }) => {
+            Failure::NotAuthentic(format!("{input}: {error}; {FETCH}"))
+        }
         StreamError::Header(refusal) => Failure::usage(
             format!("{input}: {refusal}"),
             "give what `key encrypt --in FILE` wrote, to a program that is not older; `sr1.…` goes without --in",
         ),
     }
+}
+
+/// A file's name, or what `-` stands for.
+fn shown(path: &Path, standard: &str) -> String {
+    if is_standard(path) { standard.to_owned() } else { path.display().to_string() }
 }
 
 /// `-` stands for standard input or output.
@@ -222,6 +230,8 @@ impl<'a> Progress<'a> {
     }
 }
 
+/// How to mend what is not authentic.
+const FETCH: &str = "take the file once more from where it came, or from a backup";
 /// How often progress is shown.
 const BETWEEN: Duration = Duration::from_millis(100);
 const MIB: u64 = 1024 * 1024;

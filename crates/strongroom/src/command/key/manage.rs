@@ -1,13 +1,15 @@
 //! Making, showing and changing keys.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use strongroom_api::WireSecret;
 use strongroom_api::key::{
-    self as wire, CreateRequest, DestroyRequest, ListReply, ListRequest, ProtectRequest, RotateRequest, ShowRequest,
-    StateRequest, UndestroyRequest, UnlockRequest,
+    self as wire, CreateRequest, DestroyRequest, ImportRequest, ListReply, ListRequest, ProtectRequest, RotateReply,
+    RotateRequest, ShowRequest, StateRequest, UndestroyRequest, UnlockRequest, WrappingRequest,
 };
-use strongroom_client::Client;
+use strongroom_client::{Client, wrap_key};
 
-use crate::cli::{Key, Purpose, Step};
+use crate::cli::{Given, Key, Purpose, Step};
 use crate::command::{Here, job};
 use crate::failure::Failure;
 use crate::input;
@@ -17,11 +19,7 @@ use crate::output::{Output, table};
 pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
     match key {
         Key::Create { name, purpose, algorithm, rotate_every } => here.call(|client, output| async move {
-            let purpose = match purpose {
-                Purpose::Values => wire::Purpose::Values,
-                Purpose::Mac => wire::Purpose::Mac,
-                Purpose::Sign => wire::Purpose::Sign,
-            };
+            let purpose = wire_purpose(purpose);
             let request = CreateRequest { name, purpose, algorithm, rotation_period_seconds: rotate_every };
             told(output, &client.call(&request).await?);
             Ok(())
@@ -46,6 +44,21 @@ pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
             told(output, &client.call(&StateRequest { name, version, step }).await?);
             Ok(())
         }),
+        Key::Import { name, file, purpose, algorithm, no_reencrypt } => {
+            let key = input::value(&Given { file }, here.output)?;
+            let purpose = purpose.map(wire_purpose);
+            here.call(|client, output| async move {
+                let wrapping = client.call(&WrappingRequest {}).await?;
+                let wrong = |error| Failure::local("reading the server's public key", error, "upgrade the server");
+                let public = STANDARD.decode(&wrapping.public_key_base64).map_err(wrong)?;
+                let wrapped = wrap_key(&public, &key)
+                    .map_err(|error| Failure::local("wrapping the key", error, "give a key of 32 bytes"))?;
+                let (wrapping_key, wrapped_base64) = (wrapping.wrapping_key, STANDARD.encode(wrapped));
+                let request = ImportRequest { name, purpose, algorithm, wrapping_key, wrapped_base64, no_reencrypt };
+                let reply = client.call(&request).await?;
+                new_version(&client, output, &reply, false).await
+            })
+        }
         Key::Protect { name, with, token, label, shares, threshold, given } => {
             let password_base64 = match with.as_str() {
                 "password" => Some(WireSecret::from(&input::password(&given)?)),
@@ -95,9 +108,14 @@ pub fn hand_out(output: &Output, shares: Vec<WireSecret>) -> Result<(), Failure>
 
 async fn rotate(client: Client, output: &Output, request: RotateRequest, no_wait: bool) -> Result<(), Failure> {
     let reply = client.call(&request).await?;
+    new_version(&client, output, &reply, no_wait).await
+}
+
+/// Shows a new version, and waits for the job that seals again what is stored.
+async fn new_version(client: &Client, output: &Output, reply: &RotateReply, no_wait: bool) -> Result<(), Failure> {
     let active = reply.key.active_version.unwrap_or_default();
     let Some(id) = reply.job.clone().filter(|_| !no_wait) else {
-        output.answer(&reply, || match &reply.job {
+        output.answer(reply, || match &reply.job {
             Some(job) => format!("{} is at version {active}; job {job} seals again what is stored", reply.key.name),
             None => format!("{} is at version {active}", reply.key.name),
         });
@@ -106,8 +124,16 @@ async fn rotate(client: Client, output: &Output, request: RotateRequest, no_wait
     if !output.is_json() {
         output.remark(&format!("{} is at version {active}; sealing again what is stored", reply.key.name));
     }
-    let job = job::waited(&client, output, id).await?;
+    let job = job::waited(client, output, id).await?;
     job::told(output, &job)
+}
+
+const fn wire_purpose(purpose: Purpose) -> wire::Purpose {
+    match purpose {
+        Purpose::Values => wire::Purpose::Values,
+        Purpose::Mac => wire::Purpose::Mac,
+        Purpose::Sign => wire::Purpose::Sign,
+    }
 }
 
 async fn list(client: Client, output: &Output, prefix: String) -> Result<(), Failure> {

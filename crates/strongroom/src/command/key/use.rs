@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use strongroom_api::WireSecret;
 use strongroom_api::key::{
-    DatakeyRequest, DecryptItem, DecryptRequest, EncryptRequest, MacRequest, RandomRequest, RewrapRequest, VerifyItem,
-    VerifyRequest,
+    DatakeyRequest, DecryptItem, DecryptRequest, EncryptRequest, MacRequest, RandomRequest, RewrapRequest, SignRequest,
+    VerifyItem, VerifyRequest,
 };
 use strongroom_client::Client;
 use strongroom_secret::SecretBytes;
@@ -64,9 +64,14 @@ pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
             let message = input::value(&given, here.output)?;
             here.call(|client, output| mac(client, output, name, message))
         }
-        Key::Verify { name, mac, given } => {
+        Key::Sign { name, given } => {
             let message = input::value(&given, here.output)?;
-            here.call(|client, output| verify(client, output, name, mac, message))
+            here.call(|client, output| sign(client, output, name, message))
+        }
+        Key::Verify { name, mac, signature, given } => {
+            let made = Made { is_mac: mac.is_some(), text: mac.or(signature).unwrap_or_default() };
+            let message = input::value(&given, here.output)?;
+            here.call(|client, output| verify(client, output, name, made, message))
         }
         _ => Err(Failure::usage("this command is not one of using keys", "see `strongroom key --help`")),
     }
@@ -122,27 +127,44 @@ async fn mac(client: Client, output: &Output, name: String, message: SecretBytes
     Ok(())
 }
 
+async fn sign(client: Client, output: &Output, name: String, message: SecretBytes) -> Result<(), Failure> {
+    let reply = client.call(&SignRequest { name, messages_base64: vec![WireSecret::new(message)] }).await?;
+    let signature = reply.signatures_base64.first().map_or("", String::as_str);
+    output.answer(&reply, || format!("{}:{signature}", reply.version));
+    Ok(())
+}
+
+/// A MAC or a signature, as it was written.
+struct Made {
+    is_mac: bool,
+    text: String,
+}
+
 async fn verify(
     client: Client,
     output: &Output,
     name: String,
-    mac: String,
+    made: Made,
     message: SecretBytes,
 ) -> Result<(), Failure> {
-    let wrong = || Failure::usage("the MAC is not VERSION:BASE64", "give it as `strongroom key mac` wrote it");
-    let (version, text) = mac.split_once(':').ok_or_else(wrong)?;
+    let wrong = || Failure::usage("this is not VERSION:BASE64", "give what `strongroom key mac` or `sign` wrote");
+    let (version, text) = made.text.split_once(':').ok_or_else(wrong)?;
     let version = version.parse().map_err(|_| wrong())?;
-    let made = STANDARD.decode(text).map_err(|_| wrong())?;
-    let (message_base64, mac_base64) = (WireSecret::new(message), WireSecret::new(SecretBytes::from_vec(made)));
-    let reply =
-        client.call(&VerifyRequest { name, items: vec![VerifyItem { message_base64, version, mac_base64 }] }).await?;
+    let bytes = Some(WireSecret::new(SecretBytes::from_vec(STANDARD.decode(text).map_err(|_| wrong())?)));
+    let (mac_base64, signature_base64) = if made.is_mac { (bytes, None) } else { (None, bytes) };
+    let item = VerifyItem { message_base64: WireSecret::new(message), version, mac_base64, signature_base64 };
+    let reply = client.call(&VerifyRequest { name, items: vec![item] }).await?;
     let item = reply.items.first();
     if let Some(error) = item.and_then(|item| item.error.as_ref()) {
         return Err(Failure::Findings(format!("{}; {}", error.message, error.code.fix())));
     }
     let is_right = item.and_then(|item| item.valid).unwrap_or(false);
     output.answer(&reply, || if is_right { "right".to_owned() } else { "wrong".to_owned() });
-    if is_right { Ok(()) } else { Err(Failure::NotAuthentic("the MAC is not of this message".to_owned())) }
+    if is_right {
+        Ok(())
+    } else {
+        Err(Failure::NotAuthentic("it was not made of this message with this key".to_owned()))
+    }
 }
 
 fn context(contexts: Contexts) -> Result<BTreeMap<String, String>, Failure> {
