@@ -82,6 +82,7 @@ pub struct Bench {
 pub const BENCHES: &[Bench] = &[
     Bench { package: "strongroom-crypto", name: "cipher" },
     Bench { package: "strongroom-crypto", name: "stream" },
+    Bench { package: "strongroom-crypto", name: "asymmetric" },
     Bench { package: "strongroom-client", name: "local" },
     Bench { package: "strongroom-audit", name: "append" },
     Bench { package: "strongroom-store", name: "commit" },
@@ -252,7 +253,7 @@ pub const EXPOSURES: &[(&str, usize)] = &[
     ("engine", 9),
     ("envelope", 25),
     ("keeper", 21),
-    ("protector", 5),
+    ("protector", 29),
     ("server", 8),
     ("strongroom", 13),
 ];

@@ -15,7 +15,7 @@ pub use list::{JobView, List, ListReply, Show};
 use crate::rule::{Change, NameChange};
 
 /// Writes a job's record.
-pub(crate) fn change(id: Id, job: &JobBody) -> Change {
+pub fn change(id: Id, job: &JobBody) -> Change {
     let body = SecretBytes::from_vec(encoding::encode(job));
     Change::Put { key: record_key(id), body, name: NameChange::None }
 }

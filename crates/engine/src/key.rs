@@ -49,4 +49,4 @@ pub use state::{State, Step};
 pub use unwrap::{UnwrapError, WrapKeyHandle, Wraps, unwrap_bytes, unwrap_version};
 
 /// The keys that the server makes for itself; nobody can create, suspend or deactivate one of these names.
-pub const BUILT_IN: [&str; 4] = ["secrets", "transactions", "settings", "credentials"];
+pub const BUILT_IN: [&str; 5] = ["secrets", "transactions", "settings", "credentials", crate::reseal::STORE_KEY_NAME];

@@ -9,6 +9,7 @@ pub mod job;
 pub mod key;
 pub mod name;
 pub mod policy;
+pub mod reseal;
 pub mod rule;
 pub mod secret;
 pub mod token;

@@ -26,6 +26,7 @@ use crate::jobs::Jobs;
 use crate::journal::Severity;
 use crate::keys::ApplicationKeys;
 use crate::quarantine::{Finding, Quarantine};
+use crate::resealing::Resealing;
 use crate::seals::Seals;
 use crate::settings::Settings;
 use crate::snapshot::Snapshotter;
@@ -304,6 +305,7 @@ pub fn resume(settings: &Settings, verified: Verified<'_>) -> Result<Running, Bo
         index: history.index,
         keys,
         stored,
+        resealing: Resealing::of(inventory.older),
         tokens,
         retries: history.retries,
         deleted: inventory.deleted.into_iter().collect::<HashMap<_, _>>(),

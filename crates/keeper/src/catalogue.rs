@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use strongroom_engine::key::KeyBody;
 use strongroom_engine::name::Name;
+use strongroom_engine::reseal::is_sealed;
 use strongroom_engine::secret;
 use strongroom_engine::token::TokenBody;
 use strongroom_envelope::anchor::{self, Position};
@@ -327,6 +328,8 @@ pub struct Inventory {
     pub deleted: Vec<(Id, Timestamp)>,
     /// Application keys.
     pub keys: Vec<(Id, KeyBody)>,
+    /// Records that an older store key sealed.
+    pub older: Vec<RecordKey>,
     /// Versions of secrets, by the key version they are sealed under.
     pub stored: crate::stored::Found,
     /// Tokens.
@@ -394,6 +397,9 @@ impl Inventory {
         match judge_bytes(seals, key, &expected, sealed, body).and_then(|()| self.learn(key, body)) {
             Ok(()) => {
                 self.verified += 1;
+                if is_sealed(key.kind) && seals.is_older(sealed) {
+                    self.older.push(key);
+                }
                 if let Some(seen) = &mut self.seen {
                     seen.push(key);
                 }
@@ -434,6 +440,7 @@ impl Inventory {
         self.deleted.extend(other.deleted);
         self.keys.extend(other.keys);
         self.tokens.extend(other.tokens);
+        self.older.extend(other.older);
         for (under, records) in other.stored {
             self.stored.entry(under).or_default().extend(records);
         }

@@ -128,7 +128,7 @@ impl Keeper {
 
 impl Inner {
     /// Permits, runs, and writes one durable line whatever came of it.
-    fn audited<T>(
+    pub(crate) fn audited<T>(
         &self,
         caller: &Caller,
         action: Action,

@@ -28,6 +28,7 @@ use crate::program;
 use crate::protectors::{self, Fresh, FreshError, Judged};
 use crate::quarantine::Quarantine;
 use crate::random::{self, SystemRandomness};
+use crate::resealing::Resealing;
 use crate::retries::Retries;
 use crate::seals::Seals;
 use crate::settings::Settings;
@@ -82,6 +83,7 @@ pub fn first_start(
         index: Index::default(),
         keys: ApplicationKeys::default(),
         stored: StoredValues::default(),
+        resealing: Resealing::default(),
         tokens: Tokens::default(),
         retries: Retries::default(),
         deleted: HashMap::new(),

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use strongroom_engine::job::{self, JobBody, JobKind, JobState};
 use strongroom_engine::key::{KeyBody, State};
+use strongroom_engine::reseal::{Reseal, is_sealed};
 use strongroom_engine::rule::{Operation, Trace};
 use strongroom_engine::secret;
 use strongroom_envelope::{Id, RecordKey, RecordKind, body};
 use strongroom_secret::SecretBytes;
+use strongroom_store::StoreError;
 use tokio::sync::oneshot;
 
 use crate::facade::Failure;
@@ -96,12 +98,12 @@ struct Runner {
     workers: Arc<Workers>,
     ended: Arc<AtomicBool>,
     /// Records that were too large for the commit they were asked for with.
-    again: VecDeque<Id>,
+    again: VecDeque<RecordKey>,
 }
 
 /// One commit on its way.
 struct Flight {
-    records: Vec<Id>,
+    records: Vec<RecordKey>,
     answered: oneshot::Receiver<Result<secret::ReencryptReply, Failure>>,
 }
 
@@ -183,9 +185,9 @@ impl Runner {
                 flights.into_iter().for_each(|flight: Flight| drop(flight.answered.blocking_recv()));
                 return Pass::Broken;
             }
-            let records = self.take(&mut after);
+            let records = self.take(job.kind, &mut after);
             let is_last = records.is_empty();
-            if !is_last && let Some(flight) = self.send(records) {
+            if !is_last && let Some(flight) = self.send(job.kind, records) {
                 flights.push_back(flight);
             }
             while flights.len() >= IN_FLIGHT || (is_last && !flights.is_empty()) {
@@ -200,22 +202,34 @@ impl Runner {
     }
 
     /// The next records: first those that were too large before.
-    fn take(&mut self, after: &mut Option<Id>) -> Vec<Id> {
+    fn take(&mut self, kind: JobKind, after: &mut Option<RecordKey>) -> Vec<RecordKey> {
         if !self.again.is_empty() {
             let many = self.again.len().min(secret::REENCRYPT_RECORDS);
             return self.again.drain(..many).collect();
         }
-        let records = self.unlocked.stored.older(*after, secret::REENCRYPT_RECORDS);
+        let records = match kind {
+            JobKind::Reseal => self.unlocked.resealing.older(*after, secret::REENCRYPT_RECORDS),
+            JobKind::Reencrypt | JobKind::Convert => {
+                let ids = self.unlocked.stored.older(after.map(|key| key.id), secret::REENCRYPT_RECORDS);
+                ids.into_iter().map(|id| RecordKey::new(RecordKind::SecretVersion, id)).collect()
+            }
+        };
         if let Some(last) = records.last() {
             *after = Some(*last);
         }
         records
     }
 
-    fn send(&self, records: Vec<Id>) -> Option<Flight> {
+    fn send(&self, kind: JobKind, records: Vec<RecordKey>) -> Option<Flight> {
         let (answer, answered) = oneshot::channel();
-        let operation = secret::Reencrypt { records: records.clone() };
-        self.submit(operation, answer).ok()?;
+        let sent = match kind {
+            JobKind::Reseal => self.submit(Reseal { records: records.clone() }, answer),
+            JobKind::Reencrypt | JobKind::Convert => {
+                let records = records.iter().map(|key| key.id).collect();
+                self.submit(secret::Reencrypt { records }, answer)
+            }
+        };
+        sent.ok()?;
         Some(Flight { records, answered })
     }
 
@@ -258,8 +272,31 @@ impl Runner {
         }
     }
 
-    /// Reads every stored value once more: what memory says is done must be so in the store.
-    fn look_again(&self, job: &JobBody) -> Result<(), strongroom_store::StoreError> {
+    /// Reads everything once more: what memory says is done must be so in the store.
+    fn look_again(&self, job: &JobBody) -> Result<(), StoreError> {
+        match job.kind {
+            JobKind::Reseal => self.look_at_records(),
+            JobKind::Reencrypt | JobKind::Convert => self.look_at_values(job),
+        }
+    }
+
+    fn look_at_records(&self) -> Result<(), StoreError> {
+        let unlocked = &self.unlocked;
+        for kind in RecordKind::ALL.into_iter().filter(|kind| is_sealed(*kind)) {
+            unlocked.store.scan(&[kind.byte()], &mut |key, sealed| {
+                if let Ok(key) = RecordKey::from_bytes(key)
+                    && unlocked.seals.read().is_older(sealed)
+                    && unlocked.index.read().get(key).is_some()
+                {
+                    unlocked.resealing.found(key);
+                }
+                if self.has_ended() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn look_at_values(&self, job: &JobBody) -> Result<(), StoreError> {
         let unlocked = &self.unlocked;
         let mut opened = SecretBytes::with_capacity(1 << 16);
         unlocked.store.scan(&[RecordKind::SecretVersion.byte()], &mut |key, sealed| {
@@ -281,18 +318,26 @@ impl Runner {
 
     /// One line for each version that nothing is left under.
     fn prove(&self, job: &JobBody) {
-        let key = RecordKey::new(RecordKind::Key, job.key_id);
-        let fetched = self.unlocked.fetch(&[key]).ok().and_then(|mut fetched| fetched.pop());
-        let Some(Ok(Some(opened))) = fetched else { return };
-        let Ok(key) = body::decode_strict::<KeyBody>(opened.body.expose()) else { return };
-        let older = key.versions.iter().filter(|version| version.number < job.key_version);
-        for version in older.filter(|version| version.state != State::Destroyed) {
-            let mut trace = Trace::of(key.name.as_str());
-            trace.key = Some((job.key_id, version.number));
+        for version in self.versions_before(job) {
+            let mut trace = Trace::of(job.key_name.as_str());
+            trace.key = Some((job.key_id, version));
             self.unlocked.witness.tell_and_wait(entry(&system_caller(), "key.reencrypted", &trace, "none_left"));
         }
-        let told = format!("nothing is left under older versions of the key {}", key.name);
+        let told = format!("nothing is left under older versions of the key {}", job.key_name);
         self.unlocked.journal.event(Severity::Notice, "job_done", &told);
+    }
+
+    /// The versions before the job's that are not destroyed.
+    fn versions_before(&self, job: &JobBody) -> Vec<u32> {
+        if job.kind == JobKind::Reseal {
+            return (1..job.key_version).collect();
+        }
+        let key = RecordKey::new(RecordKind::Key, job.key_id);
+        let fetched = self.unlocked.fetch(&[key]).ok().and_then(|mut fetched| fetched.pop());
+        let Some(Ok(Some(opened))) = fetched else { return Vec::new() };
+        let Ok(key) = body::decode_strict::<KeyBody>(opened.body.expose()) else { return Vec::new() };
+        let older = key.versions.iter().filter(|version| version.number < job.key_version);
+        older.filter(|version| version.state != State::Destroyed).map(|version| version.number).collect()
     }
 
     fn ask<O: Operation>(&self, operation: O) -> Result<O::Reply, Failure> {

@@ -297,6 +297,7 @@ impl Inner {
         let mut expired = expired.into_iter().filter(|id| is_sound(RecordKind::Token, id));
         let mut deleted = deleted.map(|id| secret::Purge { id, retention_milliseconds });
         let retention_milliseconds = EXPIRED_TOKENS_KEPT;
+        self.retire_store_keys(unlocked);
         let (ended, aged) = unlocked.keys.due(now());
         let rotate =
             |id| key::Rotate { selector: Selector::Id(id), reencrypt: true, expected_version: None, rate: None };

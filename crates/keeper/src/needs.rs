@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use strongroom_engine::name::Name;
+use strongroom_engine::reseal::STORE_KEY_ID;
 use strongroom_engine::rule::{Answers, KeyChoice, KeyHandle, Need, Refusal};
 use strongroom_envelope::{Id, RecordKey, RecordKind};
 
@@ -43,6 +44,14 @@ impl ReadAhead {
             unlocked.index.write().note_next(RecordKind::Secret, &name, missed.id);
         }
     }
+}
+
+/// How much is stored under each version of a key; of the store key, how much is stored under older ones.
+fn stored(unlocked: &Unlocked, id: Id) -> Vec<(u32, u64)> {
+    if id == STORE_KEY_ID {
+        return vec![(0, unlocked.resealing.len())];
+    }
+    unlocked.stored.counts(id, &unlocked.index.read())
 }
 
 /// A key of which there is no record is not locked, it is not there.
@@ -90,7 +99,7 @@ pub fn fulfil(
             }
             Need::Key(choice) => answers.key(choice.clone(), key(unlocked, choice)),
             Need::Wraps(id) => answers.wraps(*id, Arc::new(unlocked.keys.wraps(&unlocked.seals.read(), *id))),
-            Need::Stored(id) => answers.stored(*id, unlocked.stored.counts(*id, &unlocked.index.read())),
+            Need::Stored(id) => answers.stored(*id, stored(unlocked, *id)),
         }
     }
     for (key, record) in keys.iter().zip(unlocked.fetch(&keys)?) {

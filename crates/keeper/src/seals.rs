@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use strongroom_crypto::{SealingKey, labels};
-use strongroom_envelope::keyring::Keyring;
+use strongroom_envelope::keyring::{Keyring, StoreKeyEntry};
 use strongroom_envelope::record::{self, Header, RecordError};
 use strongroom_envelope::{Generation, RecordKey, RecordKind, Tag, anchor, protector};
 use strongroom_secret::{AnchorKey, MacKey, RootKey, SecretBytes};
@@ -72,6 +72,19 @@ impl Seals {
     /// The store key that seals what is written now, and its id.
     pub fn active_store(&self) -> (&SealingKey, u32) {
         (&self.stores[&self.active], self.active)
+    }
+
+    /// Takes a new keyring: what is written from now on is sealed under its active store key.
+    pub fn set_keyring(&mut self, keyring: Keyring) {
+        self.active = keyring.active_store_key().id;
+        let sealing = |entry: &StoreKeyEntry| (entry.id, SealingKey::new(entry.key.expose()));
+        self.stores = keyring.store_keys().iter().map(sealing).collect();
+        self.keyring = keyring;
+    }
+
+    /// Whether sealed bytes name another store key than the active one.
+    pub fn is_older(&self, sealed: &[u8]) -> bool {
+        sealed.get(4..8).is_some_and(|id| id != self.active.to_be_bytes())
     }
 
     /// Root key and keyring, for making them anew.

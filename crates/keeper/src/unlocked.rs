@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use strongroom_engine::catalogue;
 use strongroom_engine::rule::{Change, NameChange, Opened, Refusal};
 use strongroom_engine::secret;
+use strongroom_envelope::keyring::Keyring;
 use strongroom_envelope::log::AuditPosition;
 use strongroom_envelope::{Generation, Id, RecordKey, RecordKind, Timestamp, body, protector};
 use strongroom_secret::SecretBytes;
@@ -22,6 +23,7 @@ use crate::journal::Journal;
 use crate::keys::ApplicationKeys;
 use crate::protectors::{self, Judged};
 use crate::quarantine::{self, Finding, Quarantine};
+use crate::resealing::Resealing;
 use crate::retries::Retries;
 use crate::seals::Seals;
 use crate::stored::StoredValues;
@@ -46,6 +48,8 @@ pub struct Unlocked {
     pub keys: ApplicationKeys,
     /// Which values are not under the active version of their key.
     pub stored: StoredValues,
+    /// Which records are not under the active store key.
+    pub resealing: Resealing,
     /// Tokens by their hash.
     pub tokens: Tokens,
     /// Commits of the last day that came with a key.
@@ -92,6 +96,8 @@ pub struct Parts {
     pub keys: ApplicationKeys,
     /// Which values are not under the active version of their key.
     pub stored: StoredValues,
+    /// Which records are not under the active store key.
+    pub resealing: Resealing,
     /// Tokens by their hash.
     pub tokens: Tokens,
     /// Commits of the last day that came with a key.
@@ -131,6 +137,7 @@ impl Unlocked {
             index: RwLock::new(parts.index),
             keys: parts.keys,
             stored: parts.stored,
+            resealing: parts.resealing,
             tokens: parts.tokens,
             retries: Mutex::new(parts.retries),
             deleted: Mutex::new(parts.deleted),
@@ -293,7 +300,9 @@ impl Unlocked {
             // the note back.
             let _full = self.orders.try_send(quarantine::clearing(self, change.key()));
         }
+        self.resealing.observe(&change.key());
         match change.key().kind {
+            RecordKind::Keyring => self.observe_keyring(change),
             RecordKind::Token => self.tokens.observe(change),
             RecordKind::Key => {
                 self.keys.observe(&self.seals.read(), change, generation);
@@ -306,6 +315,18 @@ impl Unlocked {
             RecordKind::Job => self.job_bell.ring(),
             RecordKind::Secret => self.observe_secret(change),
             _ => {}
+        }
+    }
+
+    /// The batch that brings a new keyring is the last one under the store key before.
+    fn observe_keyring(&self, change: &Change) {
+        let Change::Put { body, .. } = change else { return };
+        let Ok(keyring) = Keyring::decode(body.expose()) else { return };
+        let before = self.seals.read().active_store().1;
+        let is_new = keyring.active_store_key().id != before;
+        self.seals.write().set_keyring(keyring);
+        if is_new {
+            self.resealing.begin(&self.index.read());
         }
     }
 

@@ -4,7 +4,6 @@ use minicbor::{Decode, Encode};
 use strongroom_envelope::body::Body;
 use strongroom_envelope::{Id, Timestamp};
 
-use crate::key::KeyBody;
 use crate::name::Name;
 
 /// What is stored of a job.
@@ -52,6 +51,8 @@ pub enum JobKind {
     Reencrypt,
     /// The same, also for values that have no layer of an application key; then old bytes are removed from the store's files.
     Convert,
+    /// Records are sealed again under the active store key.
+    Reseal,
 }
 
 /// Where a job is.
@@ -70,12 +71,11 @@ pub enum JobState {
 impl Body for JobBody {}
 
 impl JobBody {
-    /// A job that seals `total` values again.
-    pub(crate) fn new(
+    /// A job about this key version, with so much to do.
+    #[must_use]
+    pub fn new(
         kind: JobKind,
-        key: &KeyBody,
-        key_id: Id,
-        key_version: u32,
+        (key_id, key_name, key_version): (Id, Name, u32),
         total: u64,
         rate: Option<u32>,
         now: Timestamp,
@@ -84,7 +84,7 @@ impl JobBody {
             version: Self::VERSION,
             kind,
             key_id,
-            key_name: key.name.clone(),
+            key_name,
             key_version,
             state: JobState::Running,
             created_at: now,
@@ -132,5 +132,5 @@ macro_rules! words {
     };
 }
 
-words! { JobKind { Reencrypt = "reencrypt", Convert = "convert", } }
+words! { JobKind { Reencrypt = "reencrypt", Convert = "convert", Reseal = "reseal", } }
 words! { JobState { Running = "running", Paused = "paused", Done = "done", Incomplete = "incomplete", } }

@@ -85,7 +85,7 @@ impl Again {
         let kind = if self.clear > 0 { JobKind::Convert } else { JobKind::Reencrypt };
         let job = (self.wanted && waiting > 0 && key.purpose == Purpose::Secrets).then(|| {
             let job = facts.new_id();
-            let body = JobBody::new(kind, key, id, number, waiting, self.rate, facts.now());
+            let body = JobBody::new(kind, (id, key.name.clone(), number), waiting, self.rate, facts.now());
             changes.push(job::change(job, &body));
             job
         });

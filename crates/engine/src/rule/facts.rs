@@ -248,6 +248,19 @@ impl<'a> Facts<'a> {
         Ok(answer.body()?)
     }
 
+    /// The bytes of the body at `key`, whatever they mean. What was read becomes a precondition of the commit.
+    pub fn body(&mut self, key: RecordKey) -> Result<Option<&'a SecretBytes>, Stop> {
+        let answers: &'a Answers = self.answers;
+        let Some(at) = answers.position(key, self.next) else {
+            return Err(Stop::Need(vec![Need::Record(key)]));
+        };
+        self.next = at + 1;
+        let answer = &answers.records[at];
+        answer.told.store(true, Ordering::Relaxed);
+        let opened = answer.answer.as_ref().map_err(Clone::clone)?;
+        Ok(opened.as_ref().map(|opened| &opened.body))
+    }
+
     /// Asks for several records at once, so that a rule that reads many stops once.
     pub fn prefetch(&self, keys: impl IntoIterator<Item = RecordKey>) -> Result<(), Stop> {
         let mut missing = Vec::new();

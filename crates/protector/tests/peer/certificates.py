@@ -1,6 +1,6 @@
 """The other side of tests/it/rsa.rs, from docs/spec/protector.md alone, with Python's package `cryptography`.
 
-    certificates.py make DIR                          keys and certificates for the tests
+    certificates.py make DIR [NAME...]                keys and certificates for the tests, all or some
     certificates.py key PRIVATE-KEY STORE PROTECTOR SALT BLOB       prints the wrapping key of a blob
     certificates.py blob CERTIFICATE STORE PROTECTOR PADDING SECRET SALT   prints a blob and its wrapping key
 
@@ -52,14 +52,15 @@ def write(directory, name, content, mode=0o600):
         file.write(content)
 
 
-def make(directory):
+def make(directory, *names):
     none = serialization.NoEncryption()
-    keys = {
-        "office": rsa.generate_private_key(public_exponent=65537, key_size=3072),
-        "other": rsa.generate_private_key(public_exponent=65537, key_size=3072),
-        "short": rsa.generate_private_key(public_exponent=65537, key_size=2048),
-        "curve": ec.generate_private_key(ec.SECP256R1()),
+    kinds = {
+        "office": lambda: rsa.generate_private_key(public_exponent=65537, key_size=3072),
+        "other": lambda: rsa.generate_private_key(public_exponent=65537, key_size=3072),
+        "short": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+        "curve": lambda: ec.generate_private_key(ec.SECP256R1()),
     }
+    keys = {name: kinds[name]() for name in names or kinds}
     for name, key in keys.items():
         # All but one are expired since 2020-01-31, which must not matter.
         found = certificate(key, name, 36500 if name == "office" else 30)

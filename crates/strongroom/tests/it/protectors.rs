@@ -41,7 +41,13 @@ fn equip(deployment: &Deployment, test: &str) -> Option<Vec<Vec<&'static str>>> 
     }
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let script = repository.join("crates/protector/tests/peer/certificates.py");
-    let made = Command::new("/usr/bin/python3").arg(script).arg("make").arg(deployment.folder.path()).output().unwrap();
+    let made = Command::new("/usr/bin/python3")
+        .arg(script)
+        .arg("make")
+        .arg(deployment.folder.path())
+        .arg("office")
+        .output()
+        .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let example = fs::read_to_string(repository.join("packaging/plugins/example")).unwrap();
     fs::write(deployment.path("example.key"), [0x6b; 32]).unwrap();

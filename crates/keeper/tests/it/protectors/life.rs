@@ -13,10 +13,9 @@ use crate::trail;
 #[tokio::test]
 async fn each_that_needs_no_person_opens_alone() {
     const NAME: &str = "protectors::life::each_that_needs_no_person_opens_alone";
-    let Some(first) = Equipped::new(NAME) else { return };
-    let count = first.unattended().len();
-    for which in 0..count {
-        let Some(equipped) = Equipped::new(NAME) else { return };
+    let Some(mut equipped) = Equipped::new(NAME) else { return };
+    for which in 0..equipped.unattended().len() {
+        equipped.begin_anew();
         let (word, spec) = equipped.unattended().remove(which);
         let keeper = equipped.site.start();
         put(&keeper, "a", b"kept").await.unwrap();

@@ -51,11 +51,22 @@ impl Equipped {
         self.folder.path().join(name)
     }
 
+    /// The same means for another instance.
+    pub fn begin_anew(&mut self) {
+        self.site = Site { configuration: self.site.configuration.clone(), ..Site::new() };
+    }
+
     fn certificates(&mut self) {
         let script = repository("crates/protector/tests/peer/certificates.py");
-        let output = Command::new("/usr/bin/python3").arg(script).arg("make").arg(self.folder.path()).output().unwrap();
+        let output = Command::new("/usr/bin/python3")
+            .arg(script)
+            .arg("make")
+            .arg(self.folder.path())
+            .args(NAMES)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        for name in ["office", "other"] {
+        for name in NAMES {
             let certificate = self.path(&format!("{name}.pem"));
             let settings = RsaSettings { certificate, private_key: self.path(&format!("{name}.key")) };
             self.site.configuration.rsa.insert(name.into(), settings);
@@ -118,6 +129,9 @@ impl Equipped {
         specs
     }
 }
+
+/// The certificates that are made.
+const NAMES: [&str; 2] = ["office", "other"];
 
 pub fn hsm1() -> ProtectorSpec {
     ProtectorSpec::Pkcs11 { name: "hsm1".into(), token: "T".into(), label: "strongroom".into() }

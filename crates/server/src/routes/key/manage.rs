@@ -6,6 +6,7 @@ use strongroom_api::WireSecret;
 use strongroom_api::key as wire;
 use strongroom_engine::key as rule;
 use strongroom_engine::name::{Name, Selector};
+use strongroom_engine::reseal::STORE_KEY_NAME;
 use strongroom_engine::rule::Refusal;
 use strongroom_envelope::Timestamp;
 use strongroom_envelope::value::Purpose;
@@ -63,6 +64,9 @@ impl Route for wire::CreateRequest {
 
 impl Route for wire::ShowRequest {
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::Key, Failed> {
+        if self.name == STORE_KEY_NAME {
+            return Ok(key(shell.keeper.store_key(caller).await?));
+        }
         let show = rule::Show { selector: Selector::parse(&self.name)? };
         Ok(key(shell.keeper.execute(caller, show).await?))
     }
@@ -88,6 +92,10 @@ impl Route for wire::ListRequest {
 
 impl Route for wire::RotateRequest {
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::RotateReply, Failed> {
+        if self.name == STORE_KEY_NAME {
+            let rotated = shell.keeper.rotate_store(caller, self.expected_version, self.rate).await?;
+            return Ok(wire::RotateReply { key: key(rotated.key), job: rotated.job.map(|id| id.to_string()) });
+        }
         let rotate = rule::Rotate {
             selector: Selector::parse(&self.name)?,
             reencrypt: !self.no_reencrypt,
