@@ -248,7 +248,7 @@ pub const RESERVED: &[Reserved] = &[
 pub const EXPOSURES: &[(&str, usize)] = &[
     ("api", 5),
     ("audit", 6),
-    ("client", 10),
+    ("client", 13),
     ("crypto", 13),
     ("engine", 9),
     ("envelope", 25),

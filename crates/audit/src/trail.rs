@@ -259,6 +259,7 @@ impl Trail {
         line.key_version = (entry.key_version != 0).then_some(entry.key_version);
         line.outcome.clone_from(&entry.outcome);
         line.count = (entry.count != 0).then_some(entry.count);
+        line.context.clone_from(&entry.context);
         line.request = (!entry.request.is_nil()).then_some(entry.request);
     }
 

@@ -121,7 +121,7 @@ const fn inverse(of: u8) -> u8 {
 }
 
 /// x^8 = x^4 + x^3 + x + 1.
-const REDUCTION: u8 = 0x1b;
+const REDUCTION: u8 = 0x1d;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

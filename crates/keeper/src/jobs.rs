@@ -30,6 +30,9 @@ const IN_FLIGHT: usize = 3;
 /// How long is waited after a failure that may pass, such as a full disk.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How often everything is looked at before a job ends as incomplete.
+const LOOKS: usize = 4;
+
 /// Wakes whoever waits for something to do.
 #[derive(Default)]
 pub struct Bell {
@@ -146,17 +149,24 @@ impl Runner {
     /// Works on one job until it is done, paused, or the server ends.
     fn work(&mut self, id: Id, job: &JobBody) {
         self.again.clear();
-        loop {
-            match self.pass(id, job) {
-                Pass::Broken => return,
-                // What is left failed every time.
-                Pass::Whole(0) => break,
-                Pass::Whole(_) => {}
+        for look in 0..LOOKS {
+            loop {
+                match self.pass(id, job) {
+                    Pass::Broken => return,
+                    // What is left failed every time.
+                    Pass::Whole(0) => break,
+                    Pass::Whole(_) => {}
+                }
             }
-        }
-        if let Err(error) = self.look_again(job) {
-            self.unlocked.journal.event(Severity::Error, "job_failed", &describe(&error));
-            return self.rest();
+            match self.look_again(job) {
+                // What was written in the batch that began it all is found only now.
+                Ok(found) if found > 0 && look + 1 < LOOKS => {}
+                Ok(_) => break,
+                Err(error) => {
+                    self.unlocked.journal.event(Severity::Error, "job_failed", &describe(&error));
+                    return self.rest();
+                }
+            }
         }
         if job.kind == JobKind::Convert
             && let Err(error) = self.unlocked.store.scrub()
@@ -273,31 +283,34 @@ impl Runner {
     }
 
     /// Reads everything once more: what memory says is done must be so in the store.
-    fn look_again(&self, job: &JobBody) -> Result<(), StoreError> {
+    /// Answers how much was found that memory did not know of.
+    fn look_again(&self, job: &JobBody) -> Result<usize, StoreError> {
         match job.kind {
             JobKind::Reseal => self.look_at_records(),
             JobKind::Reencrypt | JobKind::Convert => self.look_at_values(job),
         }
     }
 
-    fn look_at_records(&self) -> Result<(), StoreError> {
+    fn look_at_records(&self) -> Result<usize, StoreError> {
         let unlocked = &self.unlocked;
+        let mut found = 0;
         for kind in RecordKind::ALL.into_iter().filter(|kind| is_sealed(*kind)) {
             unlocked.store.scan(&[kind.byte()], &mut |key, sealed| {
                 if let Ok(key) = RecordKey::from_bytes(key)
                     && unlocked.seals.read().is_older(sealed)
                     && unlocked.index.read().get(key).is_some()
                 {
-                    unlocked.resealing.found(key);
+                    found += usize::from(unlocked.resealing.found(key));
                 }
                 if self.has_ended() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
         }
-        Ok(())
+        Ok(found)
     }
 
-    fn look_at_values(&self, job: &JobBody) -> Result<(), StoreError> {
+    fn look_at_values(&self, job: &JobBody) -> Result<usize, StoreError> {
         let unlocked = &self.unlocked;
+        let mut found = 0;
         let mut opened = SecretBytes::with_capacity(1 << 16);
         unlocked.store.scan(&[RecordKind::SecretVersion.byte()], &mut |key, sealed| {
             opened.truncate(0);
@@ -310,10 +323,11 @@ impl Runner {
                 && version < job.key_version
                 && unlocked.index.read().get(key).is_some()
             {
-                unlocked.stored.found(key.id, (id, version));
+                found += usize::from(unlocked.stored.found(key.id, (id, version)));
             }
             if self.has_ended() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
+        })?;
+        Ok(found)
     }
 
     /// One line for each version that nothing is left under.

@@ -35,9 +35,9 @@ impl Resealing {
         }
     }
 
-    /// A record was found under an older store key.
-    pub fn found(&self, key: RecordKey) {
-        self.older.lock().insert(key);
+    /// A record was found under an older store key; true when that is news.
+    pub fn found(&self, key: RecordKey) -> bool {
+        self.older.lock().insert(key)
     }
 
     /// How many there are.

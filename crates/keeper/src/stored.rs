@@ -111,12 +111,10 @@ impl StoredValues {
         records
     }
 
-    /// A record was found under another version than was known.
-    pub fn found(&self, record: Id, under: (Id, u32)) {
+    /// A record was found under another version than was known; true when that is news.
+    pub fn found(&self, record: Id, under: (Id, u32)) -> bool {
         let mut state = self.state.lock();
-        if Some(under) != state.active {
-            state.older.entry(under).or_default().insert(record);
-        }
+        Some(under) != state.active && state.older.entry(under).or_default().insert(record)
     }
 }
 

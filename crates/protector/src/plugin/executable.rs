@@ -64,7 +64,7 @@ fn check_closed(path: &Path, found: &Stat) -> Result<(), PluginError> {
         return Err(PluginError::Foreign { path: path.to_path_buf(), owner: found.st_uid, ours });
     }
     let mode = found.st_mode & 0o7777;
-    if mode & 0o002 != 0 {
+    if mode & 0o022 != 0 {
         return Err(PluginError::TooOpen { path: path.to_path_buf(), mode });
     }
     Ok(())

@@ -108,7 +108,6 @@ async fn nothing_that_passed_through_is_anywhere() {
         assert_absent(lines[0].to_string().as_bytes(), &canaries, "the trail");
         with_context += usize::from(lines[0]["context"] == json!(["order", "tenant"]));
     }
-    println!("{:?}", site.trail(&requests[0]).await);
     assert!(with_context >= 6, "the names of contexts are in the trail: {with_context}");
     let folders = site.stop().await;
     assert!(assert_absent_below(&folders.data(), &canaries) >= 3);
