@@ -126,6 +126,12 @@ pub const TORTURES: &[Torture] = &[
         words: &["test", "--package=strongroom-keeper", "--test=it", "--", "tamper", "--nocapture"],
     },
     Torture {
+        name: "rotation",
+        rounds: 100_000,
+        does: "as many secrets sealed again under a new key version while eight read and four write",
+        words: &["test", "--package=strongroom-keeper", "--test=it", "--", "rotation::going_on", "--nocapture"],
+    },
+    Torture {
         name: "schemathesis",
         rounds: 10_000,
         does: "as many requests to each operation, made by schemathesis from the description of the API",

@@ -121,7 +121,7 @@ const fn inverse(of: u8) -> u8 {
 }
 
 /// x^8 = x^4 + x^3 + x + 1.
-const REDUCTION: u8 = 0x1d;
+const REDUCTION: u8 = 0x1b;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

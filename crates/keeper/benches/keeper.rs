@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use strongroom_engine::job::{JobState, Show};
+use strongroom_engine::key::Rotate;
 use strongroom_engine::name::{Name, Selector};
 use strongroom_engine::policy::{Channel, Identity, Principal, Role};
 use strongroom_engine::secret::{Get, Put};
@@ -66,6 +68,7 @@ fn main() {
     figure("random updates among 100,000 secrets, in process", updates, "/s", "8,000/s", updates / 8000.0, 1.0);
     let reads = rate_reads(&runtime, &keeper, there);
     println!("reads in process, audited: {reads:.0}/s");
+    rotation(&runtime, &keeper, there);
     keeper.stop();
     drop(keeper);
     let fresh = folder.path().join("fresh");
@@ -79,6 +82,71 @@ fn main() {
     std::fs::create_dir(&empty).unwrap();
     Keeper::open(settings(&empty)).unwrap().0.stop();
     started(&empty, &fresh);
+}
+
+/// Sealing everything again under a new version: with nothing else to do, and beside reads, whose slowest are compared.
+fn rotation(runtime: &tokio::runtime::Runtime, keeper: &Keeper, there: u64) {
+    let (values, seconds) = rotated(runtime, keeper);
+    let rate = values / seconds;
+    let what = format!("{values:.0} stored values sealed again, no other load");
+    figure(&what, rate, "/s", "50,000/s", rate / 50_000.0, 1.0);
+    let before = slowest(runtime, keeper, there, &|| ());
+    let during = slowest(runtime, keeper, there, &|| {
+        rotated(runtime, keeper);
+    });
+    figure(
+        "slowest 1 % of reads beside it",
+        during * 1e3,
+        " ms",
+        &format!("{:.2} ms without", before * 1e3),
+        2.0 * before / during,
+        1.0,
+    );
+}
+
+/// Makes a new version and waits for the job: how many values, how long.
+fn rotated(runtime: &tokio::runtime::Runtime, keeper: &Keeper) -> (f64, f64) {
+    let selector = Selector::Name(Name::parse("secrets").unwrap());
+    let began = Instant::now();
+    let rotate = Rotate { selector, reencrypt: true, expected_version: None, rate: None };
+    let id = runtime.block_on(keeper.execute(caller(), rotate)).unwrap().job.unwrap();
+    loop {
+        let job = runtime.block_on(keeper.execute(caller(), Show { id })).unwrap();
+        if job.state == JobState::Done {
+            return (job.total as f64, began.elapsed().as_secs_f64());
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+}
+
+/// The time in seconds that 99 of 100 reads do not take longer than, of eight clients, while `beside` runs again and again.
+fn slowest(runtime: &tokio::runtime::Runtime, keeper: &Keeper, there: u64, beside: &dyn Fn()) -> f64 {
+    let ended = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let clients: Vec<_> = (0..8_u64)
+        .map(|client| {
+            let (keeper, ended) = (keeper.clone(), Arc::clone(&ended));
+            runtime.spawn(async move {
+                let mut times = Vec::new();
+                while !ended.load(Ordering::Relaxed) {
+                    let number = scatter(client * 1_000_003 + times.len() as u64) % there;
+                    let selector = Selector::Name(Name::parse(&format!("bench/{number:09}")).unwrap());
+                    let began = Instant::now();
+                    keeper.execute(caller(), Get { selector, version: None }).await.unwrap();
+                    times.push(began.elapsed());
+                }
+                times
+            })
+        })
+        .collect();
+    let deadline = Instant::now() + EACH;
+    while Instant::now() < deadline {
+        beside();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    ended.store(true, Ordering::Relaxed);
+    let mut times: Vec<Duration> = clients.into_iter().flat_map(|client| runtime.block_on(client).unwrap()).collect();
+    times.sort_unstable();
+    times[times.len() * 99 / 100].as_secs_f64()
 }
 
 /// What an instance needs with records, above what it needs with none.

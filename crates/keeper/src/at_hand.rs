@@ -32,14 +32,14 @@ impl AtHand {
     /// Tries every record, in the order account, machine, the others that need no person, those that do. Devices and
     /// programs are tried last and side by side: none keeps the others waiting.
     pub fn attempt(&self, stored: &[Stored]) -> Vec<Tried> {
-        let (slow, quick): (Vec<&Stored>, Vec<&Stored>) = stored.iter().partition(|stored| group(stored).is_some());
         let mut groups: BTreeMap<(Kind, &str), Vec<&Stored>> = BTreeMap::new();
-        for stored in slow {
-            if let Some(group) = group(stored) {
-                groups.entry(group).or_default().push(stored);
+        let mut tried = Vec::with_capacity(stored.len());
+        for stored in stored {
+            match self.group(stored) {
+                Some(group) => groups.entry(group).or_default().push(stored),
+                None => tried.push(self.try_one(stored).0),
             }
         }
-        let mut tried: Vec<Tried> = quick.into_iter().map(|stored| self.try_one(stored).0).collect();
         thread::scope(|scope| {
             let begun: Vec<_> = groups
                 .values()
@@ -56,6 +56,18 @@ impl AtHand {
         let rank = |tried: &Tried| tried.record.as_ref().map_or(u8::MAX, |record| order(record.kind));
         tried.sort_by_key(|tried| (rank(tried), tried.key));
         tried
+    }
+
+    /// The device or program that a record asks, if it asks one that is configured: others cost nothing, and there
+    /// may be as many as somebody likes to write.
+    fn group<'a>(&self, stored: &'a Stored) -> Option<(Kind, &'a str)> {
+        let record = stored.record.as_ref().ok()?;
+        let is_slow = matches!(record.kind, Kind::Pkcs11 | Kind::Plugin);
+        let is_configured = || {
+            let names = self.surroundings.configuration.names(record.kind);
+            names.contains(&record.parameter.as_str())
+        };
+        (is_slow && is_configured()).then_some((record.kind, record.parameter.as_str()))
     }
 
     /// Tries the records of one device or program one after the other; when it gives no answer, it is not asked again.
@@ -103,12 +115,6 @@ impl AtHand {
         let outcome = unwrapped.unwrap_or_else(|error| closed(error.to_string(), error.how_to_mend()));
         (Tried { key: stored.key, record: Some(record.clone()), outcome }, is_timed_out)
     }
-}
-
-/// The device or program that a record asks, if it asks one.
-fn group(stored: &Stored) -> Option<(Kind, &str)> {
-    let record = stored.record.as_ref().ok()?;
-    matches!(record.kind, Kind::Pkcs11 | Kind::Plugin).then_some((record.kind, record.parameter.as_str()))
 }
 
 /// Whether shares or a password was typed.

@@ -32,6 +32,7 @@ impl Expected {
 #[derive(Default)]
 pub struct Index {
     entries: HashMap<[u8; RecordKey::LENGTH], Expected>,
+    counts: HashMap<RecordKind, u64>,
     names: HashMap<RecordKind, BTreeMap<Name, Named>>,
 }
 
@@ -56,12 +57,18 @@ impl Index {
 
     /// Expects a record.
     pub fn set(&mut self, key: RecordKey, expected: Expected) {
-        self.entries.insert(key.to_bytes(), expected);
+        if self.entries.insert(key.to_bytes(), expected).is_none() {
+            *self.counts.entry(key.kind).or_default() += 1;
+        }
     }
 
     /// Expects none any more.
     pub fn remove(&mut self, key: RecordKey) {
-        self.entries.remove(&key.to_bytes());
+        if self.entries.remove(&key.to_bytes()).is_some()
+            && let Some(count) = self.counts.get_mut(&key.kind)
+        {
+            *count -= 1;
+        }
     }
 
     /// Room for so many records, so that a start does not grow the table step by step.
@@ -71,12 +78,17 @@ impl Index {
 
     /// A copy without the names: what a scan beside running work compares with.
     pub fn expectations(&self) -> Self {
-        Self { entries: self.entries.clone(), names: HashMap::new() }
+        Self { entries: self.entries.clone(), counts: self.counts.clone(), names: HashMap::new() }
     }
 
     /// Number of expected records.
     pub fn len(&self) -> u64 {
         self.entries.len() as u64
+    }
+
+    /// Number of expected records of a kind.
+    pub fn count_of(&self, kind: RecordKind) -> u64 {
+        self.counts.get(&kind).copied().unwrap_or(0)
     }
 
     /// Every expected record in rising order of keys.

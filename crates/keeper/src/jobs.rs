@@ -27,6 +27,10 @@ use crate::worker::{Run, Workers, entry, system_caller};
 /// Commits on their way at once: enough that the committer finds the next one when it is done with the last, few enough that
 /// those who wait for an answer are not behind many of them.
 const IN_FLIGHT: usize = 3;
+/// Records of a commit while others want to be answered: a worker is not held up for long.
+const FEW: usize = 8;
+/// Requests since the last commit from which on others count as wanting to be answered.
+const BUSY: u64 = 2;
 /// How long is waited after a failure that may pass, such as a full disk.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -80,6 +84,7 @@ impl Jobs {
             workers: Arc::clone(workers),
             ended: Arc::clone(&ended),
             again: VecDeque::new(),
+            seen: 0,
         };
         let thread = thread::Builder::new().name("jobs".into()).spawn(move || runner.run())?;
         Ok(Self { unlocked: Arc::clone(unlocked), ended, thread: Mutex::new(Some(thread)) })
@@ -102,6 +107,8 @@ struct Runner {
     ended: Arc<AtomicBool>,
     /// Records that were too large for the commit they were asked for with.
     again: VecDeque<RecordKey>,
+    /// How many requests had been answered when it was looked last.
+    seen: u64,
 }
 
 /// One commit on its way.
@@ -189,38 +196,49 @@ impl Runner {
     fn pass(&mut self, id: Id, job: &JobBody) -> Pass {
         let begun = Instant::now();
         let mut flights = VecDeque::with_capacity(IN_FLIGHT);
-        let (mut after, mut sealed) = (None, 0);
+        let (mut after, mut sealed, mut sent) = (None, 0, 0);
         loop {
             if self.has_ended() || self.is_paused(id) {
                 flights.into_iter().for_each(|flight: Flight| drop(flight.answered.blocking_recv()));
                 return Pass::Broken;
             }
-            let records = self.take(job.kind, &mut after);
+            let (most, in_flight) = if self.others_wait() { (FEW, 1) } else { (secret::REENCRYPT_RECORDS, IN_FLIGHT) };
+            let records = self.take(job, &mut after, most);
             let is_last = records.is_empty();
+            sent += records.len();
             if !is_last && let Some(flight) = self.send(job.kind, records) {
                 flights.push_back(flight);
             }
-            while flights.len() >= IN_FLIGHT || (is_last && !flights.is_empty()) {
+            while flights.len() >= in_flight || (is_last && !flights.is_empty()) {
                 let Some(flight) = flights.pop_front() else { break };
                 sealed += self.land(flight);
             }
             if is_last && self.again.is_empty() {
                 return Pass::Whole(sealed);
             }
-            self.keep_pace(job, sealed, begun);
+            self.keep_pace(job, sent, begun);
         }
     }
 
+    /// Whether others want to be answered now: then the job steps back.
+    fn others_wait(&mut self) -> bool {
+        let answered = self.unlocked.answered.load(Ordering::Relaxed);
+        let since = answered.wrapping_sub(std::mem::replace(&mut self.seen, answered));
+        since >= BUSY
+    }
+
     /// The next records: first those that were too large before.
-    fn take(&mut self, kind: JobKind, after: &mut Option<RecordKey>) -> Vec<RecordKey> {
+    fn take(&mut self, job: &JobBody, after: &mut Option<RecordKey>, most: usize) -> Vec<RecordKey> {
+        let rate = job.rate.and_then(|rate| usize::try_from(rate).ok()).unwrap_or(usize::MAX);
+        let most = rate.clamp(1, most);
         if !self.again.is_empty() {
-            let many = self.again.len().min(secret::REENCRYPT_RECORDS);
+            let many = self.again.len().min(most);
             return self.again.drain(..many).collect();
         }
-        let records = match kind {
-            JobKind::Reseal => self.unlocked.resealing.older(*after, secret::REENCRYPT_RECORDS),
+        let records = match job.kind {
+            JobKind::Reseal => self.unlocked.resealing.older(*after, most),
             JobKind::Reencrypt | JobKind::Convert => {
-                let ids = self.unlocked.stored.older(after.map(|key| key.id), secret::REENCRYPT_RECORDS);
+                let ids = self.unlocked.stored.older(after.map(|key| key.id), most);
                 ids.into_iter().map(|id| RecordKey::new(RecordKind::SecretVersion, id)).collect()
             }
         };
@@ -259,10 +277,10 @@ impl Runner {
         }
     }
 
-    /// Not faster than the job's rate.
-    fn keep_pace(&self, job: &JobBody, sealed: usize, begun: Instant) {
+    /// Not faster than the job's rate: waits until so many may have been sent.
+    fn keep_pace(&self, job: &JobBody, sent: usize, begun: Instant) {
         let Some(rate) = job.rate else { return };
-        let due = begun + Duration::from_secs_f64(sealed as f64 / f64::from(rate.max(1)));
+        let due = begun + Duration::from_secs_f64(sent as f64 / f64::from(rate.max(1)));
         while !self.has_ended() && Instant::now() < due {
             if self.unlocked.job_bell.wait(Some(due.saturating_duration_since(Instant::now()))) {
                 self.unlocked.job_bell.ring();

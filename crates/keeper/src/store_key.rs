@@ -6,7 +6,7 @@ use strongroom_engine::job::{self, JobBody, JobKind};
 use strongroom_engine::key::{KeyView, ROOT_PROTECTOR, RotateReply, State, VersionView};
 use strongroom_engine::name::Name;
 use strongroom_engine::policy::Action;
-use strongroom_engine::reseal::{STORE_KEY_ID, STORE_KEY_NAME};
+use strongroom_engine::reseal::{STORE_KEY_ID, STORE_KEY_NAME, is_sealed};
 use strongroom_engine::rule::{Change, Commit, NameChange, Refusal, Trace};
 use strongroom_envelope::keyring::Keyring;
 use strongroom_envelope::value::Purpose;
@@ -35,9 +35,7 @@ impl Keeper {
     /// What is known of the store keys, without the keys.
     pub async fn store_key(&self, caller: Caller) -> Result<KeyView, Failure> {
         self.chore(move |inner| {
-            inner.audited(&caller, Action::KeyShow, STORE_KEY_NAME, || {
-                Ok(view(&inner.unsealed()?.running.unlocked)?)
-            })
+            inner.audited(&caller, Action::KeyShow, STORE_KEY_NAME, || Ok(view(&inner.unsealed()?.running.unlocked)?))
         })
         .await
     }
@@ -99,7 +97,10 @@ fn rotate(
     keyring.add_store_key(&mut |buffer| strongroom_crypto::random::fill(buffer), now());
     let number = count(&keyring);
     let name = Name::parse(STORE_KEY_NAME)?;
-    let total = unlocked.index.read().len();
+    let total = {
+        let index = unlocked.index.read();
+        RecordKind::ALL.into_iter().filter(|kind| is_sealed(*kind)).map(|kind| index.count_of(kind)).sum()
+    };
     let job = crate::random::id();
     let body = JobBody::new(JobKind::Reseal, (STORE_KEY_ID, name, number), total, rate, now());
     let changes = vec![keyring_change(&keyring), job::change(job, &body)];

@@ -84,8 +84,8 @@ impl StoredValues {
             older.map(|((_, version), records)| (*version, records.len() as u64)).collect();
         if let Some((_, version)) = state.active.filter(|(id, _)| *id == key) {
             let listed: usize = state.older.values().map(BTreeSet::len).sum();
-            let all = index.keys_of(RecordKind::SecretVersion).len();
-            counts.push((version, all.saturating_sub(listed) as u64));
+            let all = index.count_of(RecordKind::SecretVersion);
+            counts.push((version, all.saturating_sub(listed as u64)));
         }
         counts
     }

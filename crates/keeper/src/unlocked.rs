@@ -76,6 +76,8 @@ pub struct Unlocked {
     pub protectors: Mutex<Vec<Judged>>,
     /// What an operator should know, by word.
     pub alarms: Mutex<BTreeMap<&'static str, Alarm>>,
+    /// How many requests of others were worked on, so that jobs step back for them.
+    pub answered: AtomicU64,
     /// Rung when a job was made or changed.
     pub job_bell: Bell,
     writing: AtomicBool,
@@ -151,6 +153,7 @@ impl Unlocked {
             epoch: AtomicU64::new(parts.epoch),
             protectors: Mutex::new(Vec::new()),
             alarms: Mutex::new(BTreeMap::new()),
+            answered: AtomicU64::new(0),
             job_bell: Bell::default(),
             writing: AtomicBool::new(true),
             doubtful: Mutex::default(),

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
 use strongroom_crypto::{hash, labels, mac};
-use strongroom_engine::policy::{Action, Principal};
+use strongroom_engine::policy::{Action, Identity, Principal};
 use strongroom_engine::rule::{Answers, Done, Facts, Operation, Refusal, Reply, Stop, Trace};
 use strongroom_envelope::log::{AuditEntry, LogRecord, LoggedCommit};
 use strongroom_envelope::{Id, RecordKey};
@@ -145,6 +146,9 @@ impl<O: Operation> Run<O> {
     fn work(self) {
         if !self.unlocked.witness.is_open() {
             return self.reply(Err(Failure::AuditUnavailable));
+        }
+        if self.caller.principal.identity != Identity::System {
+            self.unlocked.answered.fetch_add(1, Ordering::Relaxed);
         }
         let retry = self.caller.retry.as_ref().map(|key| self.retry(&key.key, &key.body_sha256));
         if let Some(retry) = &retry {

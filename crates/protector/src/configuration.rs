@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 
 use strongroom_envelope::protector::ProtectorKind as Kind;
@@ -32,7 +33,7 @@ pub struct RsaSettings {
 }
 
 /// A PKCS#11 module and the PIN of its tokens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Pkcs11Settings {
     /// The shared library.
     pub module: PathBuf,
@@ -40,6 +41,18 @@ pub struct Pkcs11Settings {
     pub pin_file: PathBuf,
     /// What the module finds in its environment, beside nothing.
     pub environment: BTreeMap<String, String>,
+}
+
+/// Some modules take credentials from their environment: only the names are shown.
+impl fmt::Debug for Pkcs11Settings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Pkcs11Settings")
+            .field("module", &self.module)
+            .field("pin_file", &self.pin_file)
+            .field("environment", &self.environment.keys())
+            .finish()
+    }
 }
 
 /// A plug-in: a program of the section's name in the directory of plug-ins.
@@ -108,3 +121,16 @@ const LONGEST_NAME: usize = 32;
 const PLUGIN_DIRECTORY: &str = "/usr/lib/strongroom/plugins";
 const THIS_PROGRAM: &str = "/proc/self/exe";
 const CHILD_WORDS: [&str; 2] = ["protector-child", "pkcs11"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_the_environment_are_not_shown() {
+        let environment = BTreeMap::from([("HSM_PASSWORD".to_owned(), "canary-7d21".to_owned())]);
+        let settings = Pkcs11Settings { module: "/m.so".into(), pin_file: "/pin".into(), environment };
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("HSM_PASSWORD") && !shown.contains("canary"), "{shown}");
+    }
+}

@@ -7,14 +7,19 @@ use std::process::Command;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::body::Bytes;
+use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
+use strongroom_engine::key::Create;
 use strongroom_engine::name::{Name, Selector};
 use strongroom_engine::policy::{Channel, Identity, Principal, Role};
 use strongroom_engine::secret::Put;
 use strongroom_engine::token::Issue;
 use strongroom_envelope::Id;
+use strongroom_envelope::value::Purpose;
 use strongroom_keeper::facade::Caller;
 use strongroom_keeper::journal::{Journal, Severity};
 use strongroom_keeper::{Keeper, ProtectorSettings};
@@ -26,6 +31,10 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 const SECRETS: u64 = 100_000;
+/// Values in a batch.
+const BATCH: usize = 100;
+/// Bytes of the answer to one value: the id of the key, its version, and 160 sealed bytes in base64url.
+const ENCRYPTED: usize = 290;
 const SECONDS: &str = "5";
 /// 32 bytes.
 const VALUE: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
@@ -61,6 +70,8 @@ async fn run(folder: &Path) {
         .await
         .unwrap();
     fill(&keeper).await;
+    let (name, purpose) = (Name::parse("bench").unwrap(), Purpose::Values);
+    keeper.execute(caller(), Create { name, purpose, algorithm: None, rotation_period: None }).await.unwrap();
     let mut settings = Settings::new(folder.join("data"));
     settings.listen = Some("127.0.0.1:0".parse().unwrap());
     let server = Server::start(keeper, settings).await.unwrap();
@@ -69,10 +80,8 @@ async fn run(folder: &Path) {
     let base = drive(folder, &format!("https://{empty}"), &requests("'GET', '/'", 1, "0")).await;
     println!("empty GET handler: {base:.0}/s");
     let address = format!("https://{address}");
-    let head = format!(
-        "wrk.headers['content-type'] = 'application/json'\nwrk.headers['authorization'] = 'Bearer {}'\n",
-        token.token.expose()
-    );
+    let head = authorized(token.token.expose());
+    keys(folder, &address, &format!("https://{empty}"), &head).await;
     let scattered = format!("(n * 7919) % {SECRETS}");
     let get = r#"'POST', '/api/v1/secret/get', nil, string.format('{"name":"bench/%09d"}', v)"#;
     let reads = drive(folder, &address, &format!("{head}{}", requests(get, SECRETS, &scattered))).await;
@@ -86,6 +95,26 @@ async fn run(folder: &Path) {
     let updates = drive(folder, &address, &format!("{head}{}", requests(&put, SECRETS, &scattered))).await;
     figure("random updates among 100,000 secrets over HTTP and TLS", updates, "8,000/s", updates / 8_000.0, 1.0);
     server.stop().await;
+}
+
+fn authorized(token: &str) -> String {
+    format!("wrk.headers['content-type'] = 'application/json'\nwrk.headers['authorization'] = 'Bearer {token}'\n")
+}
+
+/// Values of 64 bytes, one a request and a hundred a request, against a handler that reads the same body and answers as many bytes.
+async fn keys(folder: &Path, address: &str, plain: &str, head: &str) {
+    let value = STANDARD.encode([7; 64]);
+    let one = format!(r#"{{"name":"bench","value_base64":"{value}"}}"#);
+    let items = vec![format!(r#"{{"value_base64":"{value}"}}"#); BATCH].join(",");
+    let many = format!(r#"{{"name":"bench","items":[{items}]}}"#);
+    let post = |path: &str, body: &str| requests(&format!("'POST', '{path}', nil, '{body}'"), 1, "0");
+    let base = drive(folder, plain, &format!("{head}{}", post("/one", &one))).await;
+    let sealed = drive(folder, address, &format!("{head}{}", post("/api/v1/key/encrypt", &one))).await;
+    let baseline = format!("POST handler {base:.0}/s");
+    figure("values of 64 B encrypted over HTTP and TLS, audited", sealed, &baseline, sealed / base, 0.50);
+    let batches = drive(folder, address, &format!("{head}{}", post("/api/v1/key/encrypt", &many))).await;
+    let values = batches * BATCH as f64;
+    figure("values of 64 B encrypted in batches of 100", values, "500,000/s", values / 500_000.0, 1.0);
 }
 
 /// The generator's script: its requests are made before it starts, so that they cost every run the same.
@@ -122,7 +151,9 @@ async fn empty_handler() -> String {
     let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let router = Router::new().route("/", get(|| async {}));
+    let answer = "x".repeat(ENCRYPTED);
+    let one = move |body: Bytes| async move { if body.is_empty() { String::new() } else { answer.clone() } };
+    let router = Router::new().route("/", get(|| async {})).route("/one", post(one));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(router.clone()));

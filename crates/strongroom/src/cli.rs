@@ -100,6 +100,9 @@ pub enum Command {
     Config(Config),
     /// Print the OpenAPI document of the HTTP interface
     Openapi,
+    /// This program as a plug-in of another server
+    #[command(subcommand)]
+    ProtectorPlugin(ProtectorPlugin),
     /// Load a PKCS#11 module for the server
     #[command(hide = true)]
     ProtectorChild {
@@ -284,6 +287,30 @@ pub enum Protector {
         #[command(flatten)]
         given: Given,
     },
+}
+
+/// `protector-plugin`: what a plug-in of another server runs, see docs/guide/plugins.md.
+#[derive(Debug, Subcommand)]
+pub enum ProtectorPlugin {
+    /// Wrap by a key of the server that --address or --data names; one question on standard input, one answer on standard output
+    Remote(Remote),
+}
+
+/// `protector-plugin remote`.
+#[derive(Debug, Args)]
+pub struct Remote {
+    /// The key, of purpose values
+    #[arg(long, value_name = "NAME")]
+    pub key: String,
+    /// A file with a token for the key, that only its owner can read; for --address
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The server's pin, as `strongroom status` prints it there; for --address
+    #[arg(long, value_name = "PIN")]
+    pub pin: Option<String>,
+    /// The certificate of the authority that vouches for the server, in place of a pin
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
 }
 
 /// The roles of tokens.

@@ -8,6 +8,7 @@ mod import;
 mod job;
 mod key;
 pub mod protector;
+mod protector_plugin;
 mod quarantine;
 mod reference;
 mod root;
@@ -20,7 +21,7 @@ mod token;
 use clap::CommandFactory;
 use strongroom_client::Client;
 
-use crate::cli::{Command, CommandLine, Config, Global, Reference};
+use crate::cli::{Command, CommandLine, Config, Global, ProtectorPlugin, Reference};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::settings::File;
@@ -54,6 +55,9 @@ pub fn run(line: CommandLine, output: &Output) -> Result<(), Failure> {
             File::read(&file)?;
             output.answer(&serde_json::json!({ "ok": true }), || format!("{} is in order", file.display()));
             Ok(())
+        }
+        Command::ProtectorPlugin(ProtectorPlugin::Remote(remote)) => {
+            protector_plugin::remote(&global, &remote, output)
         }
         Command::ProtectorChild { service: _ } => {
             if strongroom_keeper::serve_pkcs11() {

@@ -44,18 +44,23 @@ impl Operation for ChangeState {
 impl ChangeState {
     fn change(&self, key: &mut KeyBody, now: Timestamp) -> Result<(), Refusal> {
         let name = key.name.to_string();
-        if self.step == Step::Deactivate && BUILT_IN.contains(&name.as_str()) {
+        if matches!(self.step, Step::Deactivate | Step::Suspend) && BUILT_IN.contains(&name.as_str()) {
             let reason = "the server needs an active version of this key; rotate it instead".to_owned();
             return Err(Refusal::Invalid { field: "step", reason });
         }
         let another = key.active().is_some_and(|active| active.number != self.version);
-        let state = version(key, self.version)?.state;
+        let found = version(key, self.version)?;
+        let (state, waits) = (found.state, found.destroy_at.is_some());
         let next = state.after(self.step, another).ok_or_else(|| Refusal::NoTransition {
-            key: name,
+            key: name.clone(),
             version: self.version,
             state,
             wanted: self.step.done(),
         })?;
+        // What it sealed from now on would be lost with it.
+        if waits && matches!(self.step, Step::Activate | Step::Resume) {
+            return Err(Refusal::AwaitsDestruction { key: name, version: self.version });
+        }
         if next == State::Active {
             deactivate_active(key, now);
         }

@@ -50,6 +50,10 @@ impl Operation for Rotate {
         if let Some(expected) = self.expected_version.filter(|expected| *expected != active) {
             return Err(Refusal::VersionConflict { expected, found: active }.into());
         }
+        if self.rate == Some(0) {
+            let reason = "choose at least one value a second, or pause the job".to_owned();
+            return Err(Refusal::Invalid { field: "rate", reason }.into());
+        }
         let wraps = facts.wraps(Some(found.id))?;
         let stored = facts.stored(found.id)?;
         let clear = if key.purpose == Purpose::Secrets { job::clear(facts)? } else { 0 };

@@ -108,6 +108,25 @@ async fn states_are_after_a_start_what_they_were() {
     assert!(matches!(gone, Err(Failure::Refused(Refusal::NoTransition { version: 5, state: State::Destroyed, .. }))));
 }
 
+/// Who may open what is compromised opens that, and nothing else that is out of use.
+#[tokio::test]
+async fn the_permission_for_compromised_versions_is_for_no_others() {
+    let site = Site::new();
+    let keeper = site.start();
+    create(&keeper, "k").await;
+    let mut sealed = vec![encrypt(&keeper, "k", b"1").await.unwrap()];
+    for _ in 0..2 {
+        rotate(&keeper, "k").await;
+        sealed.push(encrypt(&keeper, "k", b"x").await.unwrap());
+    }
+    step(&keeper, "k", 1, Step::Suspend).await.unwrap();
+    destroy(&keeper, "k", 2, None).await.unwrap();
+    assert_eq!(decrypt(&keeper, "k", &sealed[2], true).await.unwrap(), b"x");
+    let waits = Failure::Refused(Refusal::AwaitsDestruction { key: "k".into(), version: 2 });
+    assert_eq!(decrypt(&keeper, "k", &sealed[0], true).await.unwrap_err(), not_usable("k", 1, State::Suspended));
+    assert_eq!(decrypt(&keeper, "k", &sealed[1], true).await.unwrap_err(), waits);
+}
+
 /// Every step on a version in every state (NIST SP 800-57 part 1, section 7): what is not in the list is refused and changes
 /// nothing. A resumed version opens only, because another is active.
 #[tokio::test]

@@ -3,10 +3,12 @@
 
 mod anchor;
 mod audit;
+mod brought;
 mod concurrency;
 mod faults;
 mod filled;
 mod heal;
+mod import;
 mod insider;
 mod keys;
 mod life;
@@ -16,5 +18,6 @@ mod retention;
 mod rotation;
 mod rows;
 mod site;
+mod store_key;
 mod tamper;
 mod trail;

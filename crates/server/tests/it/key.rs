@@ -7,8 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use strongroom_api::key::{
-    Context, CreateRequest, DatakeyRequest, DecryptRequest, DestroyRequest, EncryptRequest, Key, ListRequest, MacRequest,
-    Purpose, RandomRequest, RewrapRequest, RotateRequest, ShowRequest, StateRequest, Step, UndestroyRequest,
+    Context, CreateRequest, DatakeyRequest, DecryptRequest, DestroyRequest, EncryptRequest, Key, ListRequest,
+    MacRequest, Purpose, RandomRequest, RewrapRequest, RotateRequest, ShowRequest, StateRequest, Step,
+    UndestroyRequest,
 };
 use strongroom_api::token::Role;
 use strongroom_api::{Code, WireSecret};
@@ -35,8 +36,7 @@ pub async fn create(client: &Client, name: &str, purpose: Purpose) -> Key {
 }
 
 pub async fn encrypt(client: &Client, name: &str, plaintext: &[u8], context: Context) -> String {
-    let request =
-        EncryptRequest { name: name.to_owned(), value_base64: Some(wire(plaintext)), context, items: None };
+    let request = EncryptRequest { name: name.to_owned(), value_base64: Some(wire(plaintext)), context, items: None };
     client.call(&request).await.unwrap().ciphertext.unwrap()
 }
 
@@ -115,16 +115,23 @@ async fn life_of_a_key(client: &Client) {
             assert_eq!(decrypt(client, decryption(opens, &sealed, wrong)).await, Err(Code::DoesNotOpen));
         }
     }
-    assert_ne!(encrypt(client, "shop/orders", b"x", Context::new()).await, encrypt(client, "shop/orders", b"x", Context::new()).await);
+    assert_ne!(
+        encrypt(client, "shop/orders", b"x", Context::new()).await,
+        encrypt(client, "shop/orders", b"x", Context::new()).await
+    );
     let old = encrypt(client, "shop/orders", b"old", tenant("7")).await;
 
     // A rotation: the old version opens, the new one seals; re-wrapping takes a value along.
     let expected = RotateRequest { expected_version: Some(2), ..rotation(&made.id) };
     assert_eq!(client.call(&expected).await.unwrap_err().code(), Some(Code::VersionConflict));
     let rotated = client.call(&rotation(&made.id)).await.unwrap();
-    assert_eq!((rotated.key.active_version, states(&rotated.key), rotated.job), (Some(2), vec!["deactivated", "active"], None));
+    assert_eq!(
+        (rotated.key.active_version, states(&rotated.key), rotated.job),
+        (Some(2), vec!["deactivated", "active"], None)
+    );
     assert_eq!(decrypt(client, decryption("shop/orders", &old, tenant("7"))).await, Ok((1, b"old".to_vec())));
-    let rewrap = |context| RewrapRequest { name: "shop/orders".into(), ciphertext: Some(old.clone()), context, items: None };
+    let rewrap =
+        |context| RewrapRequest { name: "shop/orders".into(), ciphertext: Some(old.clone()), context, items: None };
     let rewrapped = client.call(&rewrap(tenant("7"))).await.unwrap();
     let anew = rewrapped.ciphertext.unwrap();
     assert_eq!(rewrapped.version, 2);
@@ -176,7 +183,8 @@ async fn states_of_a_version(client: &Client, old: &str, anew: &str) {
 
     // Without an active version nothing is sealed; what others sealed still opens.
     step(client, name, 2, Step::Deactivate).await.unwrap();
-    let request = EncryptRequest { name: name.into(), value_base64: Some(wire(b"x")), context: Context::new(), items: None };
+    let request =
+        EncryptRequest { name: name.into(), value_base64: Some(wire(b"x")), context: Context::new(), items: None };
     assert_eq!(client.call(&request).await.unwrap_err().code(), Some(Code::NoActiveVersion));
     assert_eq!(decrypt(client, decryption(name, anew, tenant("7"))).await, Ok((2, b"old".to_vec())));
     assert_eq!(client.call(&rotation(name)).await.unwrap().key.active_version, Some(3));
@@ -187,7 +195,8 @@ async fn listed(client: &Client, made: &Key) {
     assert_eq!(states(&shown), ["destroyed", "deactivated", "active"]);
     assert_eq!(client.call(&ShowRequest { name: "shop/orders".into() }).await.unwrap(), shown);
     create(client, "shop/another", Purpose::Values).await;
-    let page = |after: Option<&str>| ListRequest { prefix: "shop/".into(), after: after.map(str::to_owned), limit: Some(1) };
+    let page =
+        |after: Option<&str>| ListRequest { prefix: "shop/".into(), after: after.map(str::to_owned), limit: Some(1) };
     let first = client.call(&page(None)).await.unwrap();
     assert_eq!((first.keys[0].name.as_str(), first.next.as_deref()), ("shop/another", Some("shop/another")));
     let second = client.call(&page(first.next.as_deref())).await.unwrap();
@@ -219,7 +228,8 @@ async fn life_of_a_mac_key(client: &Client) {
     client.call(&rotation("webhooks")).await.unwrap();
     let second = client.call(&request(&[b"one"])).await.unwrap();
     assert!(second.version == 2 && second.macs_base64[0] != first.macs_base64[0]);
-    let sealing = EncryptRequest { name: made.id, value_base64: Some(wire(b"x")), context: Context::new(), items: None };
+    let sealing =
+        EncryptRequest { name: made.id, value_base64: Some(wire(b"x")), context: Context::new(), items: None };
     assert_eq!(client.call(&sealing).await.unwrap_err().code(), Some(Code::WrongPurpose));
 }
 
@@ -291,7 +301,8 @@ async fn compromised_versions() {
 async fn retries_make_nothing_twice() {
     let site = Site::new().await;
     let client = site.local().await;
-    let wanted = CreateRequest { name: "k".into(), purpose: Purpose::Values, algorithm: None, rotation_period_seconds: None };
+    let wanted =
+        CreateRequest { name: "k".into(), purpose: Purpose::Values, algorithm: None, rotation_period_seconds: None };
     let (creating, rotating) = (IdempotencyKey::random(), IdempotencyKey::random());
     let made = client.call_once(&wanted, &creating).await.unwrap();
     match client.call_once(&wanted, &creating).await {

@@ -34,7 +34,8 @@ async fn bad_items_do_not_fail_the_others() {
     create(&client, "k", Purpose::Values).await;
     create(&client, "other", Purpose::Values).await;
     let mut stream = socket(&site.folders.data()).await;
-    let (one, two) = (encrypt(&client, "k", b"one", tenant("1")).await, encrypt(&client, "k", b"two", tenant("2")).await);
+    let (one, two) =
+        (encrypt(&client, "k", b"one", tenant("1")).await, encrypt(&client, "k", b"two", tenant("2")).await);
     let foreign = encrypt(&client, "other", b"x", tenant("1")).await;
     let no_text = "x".repeat(257);
     let items = [
@@ -64,7 +65,10 @@ async fn bad_items_do_not_fail_the_others() {
     let rewrapped = ask(&mut stream, "key.rewrap", &body).await.json();
     let outcomes = outcomes(&rewrapped["items"], "ciphertext");
     for (outcome, expected) in outcomes.iter().zip(expected) {
-        assert!(outcome == expected || (outcome.starts_with("sr1.") && expected.ends_with(['l', 'v'])), "{outcome} {expected}");
+        assert!(
+            outcome == expected || (outcome.starts_with("sr1.") && expected.ends_with(['l', 'v'])),
+            "{outcome} {expected}"
+        );
     }
     site.stop().await;
 }
@@ -124,8 +128,11 @@ async fn a_thousand_items_and_no_more() {
             ("key.decrypt", json!({"name": "k", "items": ciphertexts(count)})),
             ("key.rewrap", json!({"name": "k", "items": ciphertexts(count)})),
             ("key.mac", json!({"name": "m", "messages_base64": messages(count)})),
-            ("key.verify", json!({"name": "m", "items": (0..count).map(|_| json!(
-                {"message_base64": "", "version": 1, "mac_base64": ""})).collect::<Vec<_>>()})),
+            (
+                "key.verify",
+                json!({"name": "m", "items": (0..count).map(|_| json!(
+                {"message_base64": "", "version": 1, "mac_base64": ""})).collect::<Vec<_>>()}),
+            ),
         ];
         for (word, body) in refused {
             let reply = ask(&mut stream, word, &body).await;
@@ -145,7 +152,8 @@ async fn a_mebibyte_and_no_more() {
         base64::engine::general_purpose::STANDARD.encode(vec![7; length])
     };
     let sealed = ask(&mut stream, "key.encrypt", &json!({"name": "k", "value_base64": value(1 << 20)})).await.json();
-    let opened = ask(&mut stream, "key.decrypt", &json!({"name": "k", "ciphertext": sealed["ciphertext"]})).await.json();
+    let opened =
+        ask(&mut stream, "key.decrypt", &json!({"name": "k", "ciphertext": sealed["ciphertext"]})).await.json();
     assert_eq!(opened["value_base64"], value(1 << 20));
     let reply = ask(&mut stream, "key.encrypt", &json!({"name": "k", "value_base64": value((1 << 20) + 1)})).await;
     assert_eq!((reply.status, reply.code().as_str()), (413, "too_large"));

@@ -86,14 +86,18 @@ async fn nothing_that_passed_through_is_anywhere() {
         ("key.mac", json!({"name": "m", "messages_base64": [message, message]})),
         ("key.mac", json!({"name": "k", "messages_base64": [message]})),
         ("key.verify", json!({"name": "m", "items": [{"message_base64": message, "version": 1, "mac_base64": value}]})),
-        ("key.verify", json!({"name": "m", "items": [{"message_base64": message, "version": MESSAGE, "mac_base64": value}]})),
+        (
+            "key.verify",
+            json!({"name": "m", "items": [{"message_base64": message, "version": MESSAGE, "mac_base64": value}]}),
+        ),
     ];
     for (word, body) in cases {
         let reply = ask(&mut stream, word, &body).await;
         requests.push(reply.request_id().to_owned());
         said.push(reply.body);
     }
-    let opened = ask(&mut stream, "key.decrypt", &json!({"name": "k", "ciphertext": ciphertext, "context": context})).await;
+    let opened =
+        ask(&mut stream, "key.decrypt", &json!({"name": "k", "ciphertext": ciphertext, "context": context})).await;
     assert_eq!(opened.json()["value_base64"], value);
     requests.push(opened.request_id().to_owned());
     said.push(exchange(&mut stream, &request("GET", "/metrics", &[], b"")).await.body);

@@ -1,6 +1,7 @@
 //! The sections `[protector.rsa.NAME]`, `[protector.pkcs11.NAME]` and `[protector.plugin.NAME]`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -28,13 +29,20 @@ struct Rsa {
     private_key: PathBuf,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Pkcs11 {
     module: PathBuf,
     pin_file: PathBuf,
     #[serde(default)]
     environment: BTreeMap<String, String>,
+}
+
+/// Without the environment, in which there may be credentials.
+impl fmt::Debug for Pkcs11 {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Pkcs11").field("module", &self.module).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Deserialize)]

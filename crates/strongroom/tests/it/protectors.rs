@@ -168,6 +168,73 @@ fn shares_come_out_once_and_unlock() {
     assert_eq!(deployment.stop(), Some(0));
 }
 
+/// Another server as the plug-in of this one: its key wraps, over TLS, with a token of its own.
+#[test]
+fn another_strongroom_protects_this_one() {
+    let (mut remote, mut deployment) = (Deployment::new(), Deployment::new());
+    remote.start();
+    succeeds(&remote, &["key", "create", "wraps", "--purpose", "values"], b"");
+    let issued = succeeds(&remote, &["token", "issue", "--role", "data", "--json"], b"");
+    let issued: Value = serde_json::from_slice(&issued).unwrap();
+    fs::write(deployment.path("token"), issued["token"].as_str().unwrap()).unwrap();
+    set_mode(&deployment.path("token"), 0o600);
+    let status = |remote: &Deployment| -> Value {
+        serde_json::from_slice(&succeeds(remote, &["status", "--json"], b"")).unwrap()
+    };
+    let found = status(&remote);
+    let (address, pin) = (found["address"].as_str().unwrap(), found["spki_pin"].as_str().unwrap());
+    let (program, token) = (deployment.program.display().to_string(), deployment.path("token").display().to_string());
+    let script = |address: &str| {
+        format!(
+            "#!/bin/sh\nexec {program} protector-plugin remote --address {address} --pin {pin} --token-file {token} --key wraps\n"
+        )
+    };
+    fs::create_dir(deployment.path("plugins")).unwrap();
+    set_mode(&deployment.path("plugins"), 0o755);
+    install(&deployment, &script(address));
+    start(&mut deployment);
+    succeeds(&deployment, &["protector", "add", "plugin:vault"], b"");
+    succeeds(&deployment, &["protector", "drop", "machine"], b"");
+    succeeds(&deployment, &["protector", "drop", "account"], b"");
+    succeeds(&deployment, &["secret", "put", "a"], b"kept");
+    assert_eq!(deployment.stop(), Some(0));
+    start(&mut deployment);
+    assert_eq!(succeeds(&deployment, &["secret", "get", "a"], b""), b"kept");
+
+    // Others may read the token, the key is locked away, the server is gone: each is a word.
+    let refused = |deployment: &Deployment, reason: &str| {
+        let output = typed(deployment, &["protector", "prove", "plugin:vault"], b"");
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(4) && complaint.contains(reason), "{complaint}");
+    };
+    set_mode(&deployment.path("token"), 0o640);
+    refused(&deployment, "it is not allowed to");
+    set_mode(&deployment.path("token"), 0o600);
+    succeeds(&remote, &["lock"], b"");
+    refused(&deployment, "what it works with is not available");
+    remote.kill();
+    refused(&deployment, "what it works with is not available");
+    remote.start();
+    let found = status(&remote);
+    assert_eq!(found["spki_pin"].as_str().unwrap(), pin);
+    assert_eq!(deployment.stop(), Some(0));
+    install(&deployment, &script(found["address"].as_str().unwrap()));
+    start(&mut deployment);
+    assert_eq!(succeeds(&deployment, &["secret", "get", "a"], b""), b"kept");
+}
+
+/// The plug-in `vault`, and a configuration with its digest.
+fn install(deployment: &Deployment, program: &str) {
+    let file = deployment.path("plugins/vault");
+    fs::write(&file, program).unwrap();
+    set_mode(&file, 0o755);
+    let digest = Command::new("sha256sum").arg(&file).output().unwrap().stdout;
+    let digest = String::from_utf8(digest).unwrap()[..64].to_owned();
+    let folder = deployment.folder.path().display();
+    let configuration = format!("plugin_dir = \"{folder}/plugins\"\n[protector.plugin.vault]\nsha256 = \"{digest}\"\n");
+    fs::write(deployment.path("strongroom.toml"), configuration).unwrap();
+}
+
 /// The child process of a token is not for people.
 #[test]
 fn the_child_process_does_nothing_when_it_is_typed() {

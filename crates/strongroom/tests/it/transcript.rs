@@ -178,6 +178,11 @@ fn secrets() {
 }
 
 #[test]
+fn keys() {
+    check("keys.txt");
+}
+
+#[test]
 fn protectors() {
     check("protectors.txt");
 }

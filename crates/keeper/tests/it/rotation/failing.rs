@@ -1,9 +1,14 @@
 //! B31: EIO and ENOSPC at every commit of a rotation. What fails for now is tried again by the job itself; after a failure whose
 //! outcome nobody knows the store has stopped writing, and the next start goes on. No secret is lost meanwhile.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
 use strongroom_engine::job::JobState;
 use strongroom_keeper::Keeper;
 use strongroom_keeper::facade::Failure;
+use strongroom_store::{BackendFailure, Batch, CommitError, Limits, Store, StoreError, Visit};
 use strongroom_testkit::store::{Fault, Faults, MemoryStore};
 use tokio::task::JoinSet;
 
@@ -107,4 +112,59 @@ async fn an_unknown_outcome_that_was_applied_at_every_step() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_outcome_that_was_lost_at_every_step() {
     at_every_step(Fault::UnknownLost).await;
+}
+
+/// A store in which the job's own thread cannot read for so many times.
+struct Unreadable {
+    store: MemoryStore,
+    times: Arc<AtomicU32>,
+}
+
+impl Store for Unreadable {
+    fn limits(&self) -> Limits {
+        self.store.limits()
+    }
+
+    fn read(&self, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let is_jobs = std::thread::current().name() == Some("jobs");
+        let left = |left: u32| left.checked_sub(1);
+        if is_jobs && self.times.fetch_update(Ordering::AcqRel, Ordering::Acquire, left).is_ok() {
+            return Err(StoreError::Failed(BackendFailure::new("reading records", "scripted fault")));
+        }
+        self.store.read(keys)
+    }
+
+    fn scan(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        self.store.scan(prefix, visit)
+    }
+
+    fn commit(&self, batch: &Batch<'_>) -> Result<(), CommitError> {
+        self.store.commit(batch)
+    }
+
+    fn scrub(&self) -> Result<(), StoreError> {
+        self.store.scrub()
+    }
+
+    fn close(self: Box<Self>) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// A job whose record could not be read just when it was to begin is begun later, without anybody's help.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_could_not_be_read_for_a_moment() {
+    let (scene, times) = (Scene::new(), Arc::new(AtomicU32::new(0)));
+    let keeper = scene.start_over(Unreadable { store: MemoryStore::new(), times: Arc::clone(&times) });
+    fill(&keeper, SECRETS, 0).await;
+    times.store(2, Ordering::Release);
+    let rotated = rotate(&keeper).await.unwrap();
+    let begun = Instant::now();
+    while scene.site.events.count("job_done") == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the job is running, and nobody works on it");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(times.load(Ordering::Acquire), 0);
+    assert_eq!(scene.over(&keeper, rotated.job.unwrap()).await.state, JobState::Done);
+    assert_filled(&keeper, SECRETS, 0).await;
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use parking_lot::{Condvar, Mutex};
 use strongroom_engine::job::JobState;
-use strongroom_engine::key::State;
+use strongroom_engine::key::{Rotate, State};
 use strongroom_engine::name::{Name, Selector};
 use strongroom_engine::secret::{Delete, Destroy, Rename, Undelete};
 use strongroom_envelope::{RecordKey, RecordKind};
@@ -15,9 +16,10 @@ use strongroom_testkit::store::MemoryStore;
 use tokio::task::JoinSet;
 
 use super::scene::{
-    KEY, Scene, content, counted, destroy, fill, found, found_in, found_in_file, key_view, parsed, rotate, rows,
+    Scene, content, counted, destroy, fill, found, found_in, found_in_file, key_view, parsed, rotate, rotation, rows,
     secret, version_of,
 };
+use crate::faults::watched::Watched;
 use crate::insider::Insider;
 use crate::site::{admin, name, put, value};
 use crate::trail;
@@ -196,7 +198,61 @@ async fn no_commit_after_the_cut_over_writes_under_the_old_version() {
     assert!(written[&1] >= secrets as u64 && written[&4] >= secrets as u64, "{written:?}");
     assert_eq!(found_in(&scene.site, &store).keys().collect::<Vec<_>>(), [&4]);
     assert_eq!(found(&scene.site, &rows(&store)).values().sum::<u64>(), written_now(&store));
-    assert_eq!(KEY, "secrets");
+}
+
+/// Holds the next commit of a store until it is let go.
+#[derive(Default)]
+struct Gate {
+    closed: Mutex<bool>,
+    opened: Condvar,
+    is_held: AtomicBool,
+}
+
+impl Gate {
+    fn pass(&self) {
+        let mut closed = self.closed.lock();
+        self.is_held.store(*closed, Ordering::Release);
+        self.opened.wait_while(&mut closed, |closed| *closed);
+    }
+
+    fn set(&self, closed: bool) {
+        *self.closed.lock() = closed;
+        self.opened.notify_all();
+    }
+}
+
+/// Values that are sealed while the new version is on its way to the disk wait behind it, and are sealed again under it before
+/// they are stored: the acknowledged rotation is a line that nothing crosses.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sealed_before_the_cut_over_is_not_stored_after_it() {
+    let (scene, store, gate) = (Scene::new(), MemoryStore::new(), Arc::new(Gate::default()));
+    let held = Arc::clone(&gate);
+    let keeper = scene.start_over(Watched::new(store.clone(), move |_| held.pass()));
+    fill(&keeper, 10, 0).await;
+    gate.set(true);
+    let rotating = keeper.clone();
+    let wait = Rotate { reencrypt: false, ..rotation() };
+    let rotating = tokio::spawn(async move { rotating.execute(admin(), wait).await });
+    while !gate.is_held.load(Ordering::Acquire) {
+        tokio::task::yield_now().await;
+    }
+    let mut puts = JoinSet::new();
+    for number in 0..40 {
+        let keeper = keeper.clone();
+        // Some are new, some are new versions of what is there.
+        puts.spawn(async move { put(&keeper, &secret(number), &content(number, 1, 0)).await });
+    }
+    // The same workers answer these, so the values before them have been sealed by then, under the version that is active still.
+    for turn in 0..200 {
+        value(&keeper, &secret(turn % 10)).await;
+    }
+    gate.set(false);
+    assert_eq!(rotating.await.unwrap().unwrap().key.active, Some(2));
+    assert!(puts.join_all().await.iter().all(Result::is_ok));
+    assert_eq!(counted(&keeper).await, [(1, 10), (2, 40)].into());
+    keeper.stop();
+    drop(keeper);
+    assert_eq!(found_in(&scene.site, &store), [(1, 10), (2, 40)].into());
 }
 
 /// How many versions of secrets there are now.
