@@ -149,14 +149,17 @@ pub enum Material {
     /// Seals and opens values.
     Sealing(SealingKey),
     /// Makes and verifies MACs.
-    Mac(mac::Key),
+    Mac(Box<mac::Key>),
     /// Signs, and verifies what was signed.
-    Sign {
-        /// Signs.
-        private: asymmetric::PrivateKey,
-        /// Verifies.
-        public: asymmetric::PublicKey,
-    },
+    Sign(Box<KeyPair>),
+}
+
+/// A key that signs.
+pub struct KeyPair {
+    /// Signs.
+    pub private: asymmetric::PrivateKey,
+    /// Verifies.
+    pub public: asymmetric::PublicKey,
 }
 
 impl KeyHandle {

@@ -104,6 +104,12 @@ fn rotation(runtime: &tokio::runtime::Runtime, keeper: &Keeper, there: u64) {
     );
 }
 
+/// Leaves the processors to others for a moment.
+fn rest(runtime: &tokio::runtime::Runtime, milliseconds: u64) {
+    let moment = Duration::from_millis(milliseconds);
+    let _over = runtime.block_on(async { tokio::time::timeout(moment, std::future::pending::<()>()).await });
+}
+
 /// Makes a new version and waits for the job: how many values, how long.
 fn rotated(runtime: &tokio::runtime::Runtime, keeper: &Keeper) -> (f64, f64) {
     let selector = Selector::Name(Name::parse("secrets").unwrap());
@@ -115,7 +121,7 @@ fn rotated(runtime: &tokio::runtime::Runtime, keeper: &Keeper) -> (f64, f64) {
         if job.state == JobState::Done {
             return (job.total as f64, began.elapsed().as_secs_f64());
         }
-        std::thread::sleep(Duration::from_millis(25));
+        rest(runtime, 25);
     }
 }
 
@@ -141,7 +147,7 @@ fn slowest(runtime: &tokio::runtime::Runtime, keeper: &Keeper, there: u64, besid
     let deadline = Instant::now() + EACH;
     while Instant::now() < deadline {
         beside();
-        std::thread::sleep(Duration::from_millis(20));
+        rest(runtime, 20);
     }
     ended.store(true, Ordering::Relaxed);
     let mut times: Vec<Duration> = clients.into_iter().flat_map(|client| runtime.block_on(client).unwrap()).collect();

@@ -22,7 +22,7 @@ use crate::facade::Failure;
 use crate::journal::Severity;
 use crate::unlocked::Unlocked;
 use crate::witness::describe;
-use crate::worker::{Run, Workers, entry, system_caller};
+use crate::worker::{Run, Workers, ask, entry, system_caller};
 
 /// Commits on their way at once: enough that the committer finds the next one when it is done with the last, few enough that
 /// those who wait for an answer are not behind many of them.
@@ -181,7 +181,7 @@ impl Runner {
             self.unlocked.journal.event(Severity::Error, "scrub_failed", &describe(&error));
             return self.rest();
         }
-        match self.ask(job::Finish { id }) {
+        match ask(&self.unlocked, &self.workers, system_caller(), job::Finish { id }) {
             Ok(job::FinishReply::Done) => self.prove(job),
             Ok(job::FinishReply::Incomplete(left)) => {
                 let told = format!("{left} values could not be sealed again under the key {}", job.key_name);
@@ -370,12 +370,6 @@ impl Runner {
         let Ok(key) = body::decode_strict::<KeyBody>(opened.body.expose()) else { return Vec::new() };
         let older = key.versions.iter().filter(|version| version.number < job.key_version);
         older.filter(|version| version.state != State::Destroyed).map(|version| version.number).collect()
-    }
-
-    fn ask<O: Operation>(&self, operation: O) -> Result<O::Reply, Failure> {
-        let (answer, answered) = oneshot::channel();
-        self.submit(operation, answer)?;
-        answered.blocking_recv().unwrap_or(Err(Failure::Stopping))
     }
 
     fn submit<O: Operation>(

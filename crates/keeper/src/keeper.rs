@@ -26,7 +26,7 @@ use crate::reply::{Courier, Finish};
 use crate::settings::Settings;
 use crate::witness::{Note, Witness, describe};
 use crate::words::failure_word;
-use crate::worker::{Run, entry, system_caller};
+use crate::worker::{Run, ask, entry, system_caller};
 
 /// How often old things are looked for.
 const TICK: Duration = Duration::from_secs(60);
@@ -312,16 +312,8 @@ impl Unsealed {
     /// Runs an operation of the server's own and waits for it; false when there is nobody left to run it. Its outcome is in
     /// the trail, and what failed is due again at the next look.
     fn run<O: Operation>(&self, operation: O) -> bool {
-        let (answer, answered) = oneshot::channel();
-        let run = Run {
-            unlocked: Arc::clone(&self.running.unlocked),
-            workers: Arc::clone(&self.running.workers),
-            caller: system_caller(),
-            operation,
-            attempt: 0,
-            answer,
-        };
-        run.submit().is_ok() && answered.blocking_recv().is_ok()
+        let Running { unlocked, workers, .. } = &self.running;
+        !matches!(ask(unlocked, workers, system_caller(), operation), Err(Failure::Stopping | Failure::Busy))
     }
 }
 

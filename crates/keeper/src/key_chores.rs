@@ -10,9 +10,10 @@ use strongroom_engine::name::Selector;
 use strongroom_engine::policy::Action;
 use strongroom_engine::rule::Refusal;
 use strongroom_envelope::{Id, RecordKind};
-use strongroom_protector::{Given, Kind, Protector, Surroundings, TokenKey, WrappingTerms, configured};
+use strongroom_protector::{
+    ConfiguredError, Given, Kind, Protector, Surroundings, TokenKey, WrappingTerms, configured,
+};
 use strongroom_secret::{Passphrase, SecretBytes};
-use tokio::sync::oneshot;
 
 use crate::facade::{Caller, Failure, KeyProtector, ProtectorFault};
 use crate::keeper::{Inner, Keeper, Unsealed};
@@ -20,7 +21,7 @@ use crate::keys::LockedKey;
 use crate::protectors::is_attended;
 use crate::unlocked::Unlocked;
 use crate::words::failure_word;
-use crate::worker::{Run, Work};
+use crate::worker::{Work, ask};
 
 impl Keeper {
     /// Wraps every version of a key by another protector. Answers the key, and what has to be handed out to people.
@@ -62,7 +63,7 @@ impl Inner {
             keys.hold(protection.id, Arc::clone(wrap));
         }
         let operation = Protect { selector: key.clone(), protector, parameter, protection };
-        let view = unsealed.ask(caller.clone(), operation);
+        let view = ask(&unsealed.running.unlocked, &unsealed.running.workers, caller.clone(), operation);
         if let (Err(_), Some(id)) = (&view, new) {
             keys.release(id);
         }
@@ -119,20 +120,6 @@ impl Unsealed {
         };
         // With a full queue the next look does it.
         let _full = self.running.workers.submit(Work::Run(Box::new(work)));
-    }
-
-    fn ask(&self, caller: Caller, operation: Protect) -> Result<KeyView, Failure> {
-        let (answer, answered) = oneshot::channel();
-        let run = Run {
-            unlocked: Arc::clone(&self.running.unlocked),
-            workers: Arc::clone(&self.running.workers),
-            caller,
-            operation,
-            attempt: 0,
-            answer,
-        };
-        run.submit()?;
-        answered.blocking_recv().unwrap_or(Err(Failure::Stopping))
     }
 }
 
@@ -246,8 +233,13 @@ fn at_hand(
     parameter: &str,
     given: Given,
 ) -> Result<Box<dyn Protector>, Failure> {
-    configured(surroundings, kind, parameter, given)
-        .map_err(|error| fault(ProtectorFault::Surroundings, error.to_string(), error.how_to_mend()))
+    configured(surroundings, kind, parameter, given).map_err(|error| {
+        let code = match &error {
+            ConfiguredError::Missing { .. } => ProtectorFault::NotFound,
+            ConfiguredError::Needs { .. } | ConfiguredError::Shares(_) => ProtectorFault::DoesNotOpen,
+        };
+        fault(code, error.to_string(), error.how_to_mend())
+    })
 }
 
 /// One alarm for all keys that wait, taken back when none does.

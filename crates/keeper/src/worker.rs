@@ -128,7 +128,7 @@ pub struct Run<O: Operation> {
 }
 
 /// What a rule came to, each with what its line says.
-type Judged<R> = Result<(Done<R>, Trace), (Failure, Trace)>;
+type Judged<R> = Result<(Done<R>, Trace), Box<(Failure, Trace)>>;
 
 /// Commit id and digest of a request that may be retried.
 struct Retry {
@@ -160,7 +160,10 @@ impl<O: Operation> Run<O> {
         match self.judge() {
             Ok((done, trace)) if done.commit.changes.is_empty() => self.finish_read(done.reply, &trace),
             Ok((done, trace)) => self.finish_change(done, trace, retry),
-            Err((failure, trace)) => self.finish_refused(failure, &trace),
+            Err(refused) => {
+                let (failure, trace) = *refused;
+                self.finish_refused(failure, &trace);
+            }
         }
     }
 
@@ -181,24 +184,24 @@ impl<O: Operation> Run<O> {
                     }
                     return Ok((done, trace));
                 }
-                Ok(_) => return Err((Failure::Internal { request_id: self.caller.request_id }, trace)),
-                Err(Stop::Refused(refusal)) => return Err((refusal.into(), trace)),
+                Ok(_) => return Err(Box::new((Failure::Internal { request_id: self.caller.request_id }, trace))),
+                Err(Stop::Refused(refusal)) => return Err(Box::new((refusal.into(), trace))),
                 Err(Stop::Stale) if stale + 1 < ATTEMPTS => {
                     stale += 1;
                     answers = Answers::default();
                 }
                 Err(Stop::Stale) => {
                     let target = trace.target.clone();
-                    return Err((Refusal::Contention { target }.into(), trace));
+                    return Err(Box::new((Refusal::Contention { target }.into(), trace)));
                 }
                 Err(Stop::Need(needs)) => {
                     if let Err(failure) = fulfil(&self.unlocked, &needs, &mut answers, next.as_mut()) {
-                        return Err((failure, trace));
+                        return Err(Box::new((failure, trace)));
                     }
                 }
             }
         }
-        Err((Failure::Internal { request_id: self.caller.request_id }, Trace::default()))
+        Err(Box::new((Failure::Internal { request_id: self.caller.request_id }, Trace::default())))
     }
 
     fn finish_read(self, reply: O::Reply, trace: &Trace) {
@@ -310,6 +313,19 @@ impl<O: Operation> Run<O> {
     fn entry(&self, trace: &Trace, outcome: &str) -> AuditEntry {
         entry(&self.caller, O::ACTION.word(), trace, outcome)
     }
+}
+
+/// Runs an operation and waits for its answer; not for a thread that runs operations.
+pub fn ask<O: Operation>(
+    unlocked: &Arc<Unlocked>,
+    workers: &Arc<Workers>,
+    caller: Caller,
+    operation: O,
+) -> Result<O::Reply, Failure> {
+    let (answer, answered) = oneshot::channel();
+    let (unlocked, workers) = (Arc::clone(unlocked), Arc::clone(workers));
+    Run { unlocked, workers, caller, operation, attempt: 0, answer }.submit()?;
+    answered.blocking_recv().unwrap_or(Err(Failure::Stopping))
 }
 
 /// The server itself.

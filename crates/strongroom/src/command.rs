@@ -56,9 +56,7 @@ pub fn run(line: CommandLine, output: &Output) -> Result<(), Failure> {
             output.answer(&serde_json::json!({ "ok": true }), || format!("{} is in order", file.display()));
             Ok(())
         }
-        Command::ProtectorPlugin(ProtectorPlugin::Remote(remote)) => {
-            protector_plugin::remote(&global, &remote, output)
-        }
+        Command::ProtectorPlugin(ProtectorPlugin::Remote(remote)) => protector_plugin::remote(&global, &remote, output),
         Command::ProtectorChild { service: _ } => {
             if strongroom_keeper::serve_pkcs11() {
                 Ok(())

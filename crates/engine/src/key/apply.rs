@@ -99,7 +99,8 @@ pub(super) fn alone<T>(outcome: Result<T, Stop>) -> Result<Result<T, Refusal>, S
 }
 
 /// Seals a value for an application.
-pub(super) fn seal(key: &KeyHandle, context: &Context, plaintext: &[u8]) -> Result<Vec<u8>, Refusal> {
+pub(super) fn seal(key: &KeyHandle, context: Result<&Context, &Refusal>, plaintext: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let context = context.map_err(Clone::clone)?;
     let actual = plaintext.len();
     if actual > PLAINTEXT_BYTES {
         return Err(Refusal::TooLarge { what: "the value", actual, limit: PLAINTEXT_BYTES });
@@ -115,9 +116,10 @@ pub(super) fn open(
     facts: &mut Facts<'_>,
     choice: impl FnOnce(Id, u32) -> KeyChoice,
     key_id: Id,
-    context: &Context,
+    context: Result<&Context, &Refusal>,
     sealed: &[u8],
 ) -> Result<(Arc<KeyHandle>, SecretBytes), Stop> {
+    let context = context.map_err(Clone::clone)?;
     let header = value::parse(sealed).map_err(|_| Refusal::DoesNotOpen)?;
     if header.key_id != key_id || header.purpose != Purpose::Values {
         return Err(Refusal::DoesNotOpen.into());

@@ -27,8 +27,8 @@ pub struct Decrypt {
 pub struct DecryptItem {
     /// The sealed value.
     pub sealed: Vec<u8>,
-    /// As it was when it was sealed.
-    pub context: Context,
+    /// As it was when it was sealed; or why there cannot be such a context.
+    pub context: Result<Context, Refusal>,
 }
 
 /// Opened values, in the order of the request.
@@ -52,7 +52,7 @@ impl Operation for Decrypt {
             self.permit_compromised(facts, key_id)?;
         }
         check_batch(facts, self.items.len())?;
-        note_contexts(facts, self.items.iter().map(|item| &item.context));
+        note_contexts(facts, self.items.iter().filter_map(|item| item.context.as_ref().ok()));
         let choice = |id, version| match self.compromised {
             true => KeyChoice::Whatever(id, version),
             false => KeyChoice::Exact(id, version),
@@ -60,7 +60,7 @@ impl Operation for Decrypt {
         let mut name = None;
         let mut items = Vec::with_capacity(self.items.len());
         for item in &self.items {
-            let opened = alone(open(facts, choice, key_id, &item.context, &item.sealed))?;
+            let opened = alone(open(facts, choice, key_id, item.context.as_ref(), &item.sealed))?;
             items.push(match opened {
                 Ok((handle, value)) => {
                     let handle = named(facts, Self::ACTION, &self.selector, handle)?;

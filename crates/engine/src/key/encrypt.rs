@@ -26,8 +26,8 @@ pub struct Encrypt {
 pub struct EncryptItem {
     /// The value.
     pub value: SecretBytes,
-    /// Must be the same when it is decrypted.
-    pub context: Context,
+    /// Must be the same when it is decrypted; or why there cannot be such a context.
+    pub context: Result<Context, Refusal>,
 }
 
 /// Sealed values, in the order of the request.
@@ -50,9 +50,10 @@ impl Operation for Encrypt {
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<EncryptReply>, Stop> {
         let key = active(facts, Self::ACTION, &self.selector)?;
         check_batch(facts, self.items.len())?;
-        note_contexts(facts, self.items.iter().map(|item| &item.context));
+        note_contexts(facts, self.items.iter().filter_map(|item| item.context.as_ref().ok()));
         key.sealing(strongroom_envelope::value::Purpose::Values)?;
-        let items: Vec<_> = self.items.iter().map(|item| seal(&key, &item.context, item.value.expose())).collect();
+        let items: Vec<_> =
+            self.items.iter().map(|item| seal(&key, item.context.as_ref(), item.value.expose())).collect();
         refuse_only(self.many, &items)?;
         Ok(Done::read(EncryptReply { key_id: key.key_id, name: key.name.clone(), version: key.version, items }))
     }
@@ -96,7 +97,7 @@ impl Operation for DataKey {
         facts.context(&self.context);
         let mut plaintext = SecretBytes::with_capacity(KEY_BYTES);
         facts.fill(plaintext.extend_zeroed(KEY_BYTES));
-        let sealed = seal(&key, &self.context, plaintext.expose())?;
+        let sealed = seal(&key, Ok(&self.context), plaintext.expose())?;
         Ok(Done::read(DataKeyReply {
             key_id: key.key_id,
             name: key.name.clone(),

@@ -66,10 +66,10 @@ impl Operation for Sign {
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<MacReply>, Stop> {
         let key = active(facts, Self::ACTION, &self.selector)?;
         check_batch(facts, self.messages.len())?;
-        let Material::Sign { private, .. } = &key.material else {
+        let Material::Sign(pair) = &key.material else {
             return Err(wrong_purpose(&key).into());
         };
-        let macs = self.messages.iter().map(|message| private.sign(message.expose())).collect();
+        let macs = self.messages.iter().map(|message| pair.private.sign(message.expose())).collect();
         Ok(Done::read(MacReply { key_id: key.key_id, name: key.name.clone(), version: key.version, macs }))
     }
 }
@@ -128,7 +128,7 @@ impl Operation for Verify {
 fn is_right(key: &Arc<KeyHandle>, message: &[u8], made: &[u8]) -> Result<bool, Refusal> {
     match &key.material {
         Material::Mac(mac) => Ok(mac.verify(&[message], made)),
-        Material::Sign { public, .. } => Ok(public.verify(message, made)),
+        Material::Sign(pair) => Ok(pair.public.verify(message, made)),
         Material::Sealing(_) => Err(wrong_purpose(key)),
     }
 }

@@ -25,11 +25,11 @@ impl Operation for Rewrap {
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<EncryptReply>, Stop> {
         let key = active(facts, Self::ACTION, &self.selector)?;
         check_batch(facts, self.items.len())?;
-        note_contexts(facts, self.items.iter().map(|item| &item.context));
+        note_contexts(facts, self.items.iter().filter_map(|item| item.context.as_ref().ok()));
         let mut items = Vec::with_capacity(self.items.len());
         for item in &self.items {
-            let opened = alone(open(facts, KeyChoice::Exact, key.key_id, &item.context, &item.sealed))?;
-            items.push(opened.and_then(|(_, value)| seal(&key, &item.context, value.expose())));
+            let opened = alone(open(facts, KeyChoice::Exact, key.key_id, item.context.as_ref(), &item.sealed))?;
+            items.push(opened.and_then(|(_, value)| seal(&key, item.context.as_ref(), value.expose())));
         }
         refuse_only(self.many, &items)?;
         facts.used_key(key.key_id, key.version);

@@ -7,7 +7,7 @@ use strongroom_secret::{SecretBytes, WrapKey, WrappingKey};
 
 use super::body::{KeyBody, place};
 use super::state::State;
-use crate::rule::{KeyHandle, Material, Refusal};
+use crate::rule::{KeyHandle, KeyPair, Material, Refusal};
 
 /// A key that wraps application keys, ready for use: one of the keyring, or the one that a protector yielded.
 pub struct WrapKeyHandle {
@@ -175,12 +175,12 @@ pub fn unwrap_version(
 /// Makes of a version's bytes what it is used as.
 pub(super) fn material(body: &KeyBody, bytes: &SecretBytes) -> Option<Material> {
     match body.purpose {
-        Purpose::Mac => Some(Material::Mac(mac::Key::new(bytes.expose()))),
+        Purpose::Mac => Some(Material::Mac(Box::new(mac::Key::new(bytes.expose())))),
         Purpose::Sign => {
             let algorithm = body.algorithm?.signature()?;
             let private = asymmetric::PrivateKey::from_pkcs8(algorithm, bytes).ok()?;
             let public = asymmetric::PublicKey::from_spki(algorithm, &private.public_spki()).ok()?;
-            Some(Material::Sign { private, public })
+            Some(Material::Sign(Box::new(KeyPair { private, public })))
         }
         _ => bytes.expose().try_into().ok().map(|key: &[u8; 32]| Material::Sealing(SealingKey::new(key))),
     }

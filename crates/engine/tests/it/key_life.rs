@@ -103,7 +103,7 @@ fn suspended_and_compromised_versions_are_not_used() {
     rotate(&mut shell, "orders");
     assert_eq!(states(&step(&mut shell, "orders", 1, Step::Compromise).unwrap())[0], State::Compromised);
     assert_eq!(decrypt(&mut shell, "orders", &empty, &sealed), Err(not_usable(State::Compromised)));
-    let item = || vec![DecryptItem { sealed: sealed.clone(), context: Context::empty() }];
+    let item = || vec![DecryptItem { sealed: sealed.clone(), context: Ok(Context::empty()) }];
     let anyway = || Decrypt { selector: by_name("orders"), items: item(), many: false, compromised: true };
     let opened = shell.admin(&anyway()).unwrap();
     assert_eq!(opened.items[0].as_ref().unwrap().1.expose(), b"v");

@@ -30,13 +30,13 @@ fn context(pairs: &[(&str, &str)]) -> Context {
 }
 
 pub fn encrypt(shell: &mut Shell, key: &str, context: &Context, value: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let items = vec![EncryptItem { value: SecretBytes::from_slice(value), context: context.clone() }];
+    let items = vec![EncryptItem { value: SecretBytes::from_slice(value), context: Ok(context.clone()) }];
     let reply = shell.admin(&Encrypt { selector: by_name(key), items, many: false })?;
     reply.items.into_iter().next().unwrap()
 }
 
 pub fn decrypt(shell: &mut Shell, key: &str, context: &Context, sealed: &[u8]) -> Result<(u32, Vec<u8>), Refusal> {
-    let items = vec![DecryptItem { sealed: sealed.to_vec(), context: context.clone() }];
+    let items = vec![DecryptItem { sealed: sealed.to_vec(), context: Ok(context.clone()) }];
     let reply = shell.admin(&Decrypt { selector: by_name(key), items, many: false, compromised: false })?;
     first(reply)
 }
@@ -101,7 +101,7 @@ fn rotation_seals_anew_and_opens_the_old() {
     assert_eq!(decrypt(&mut shell, "orders", &empty, &new), Ok((2, b"v".to_vec())));
 
     let damaged = [&old[..old.len() - 1], &[0]].concat();
-    let item = |sealed: &[u8]| DecryptItem { sealed: sealed.to_vec(), context: Context::empty() };
+    let item = |sealed: &[u8]| DecryptItem { sealed: sealed.to_vec(), context: Ok(Context::empty()) };
     let items = vec![item(&old), item(&damaged), item(b""), item(&new)];
     let wrapped = shell.admin(&Rewrap { selector: by_name("orders"), items, many: true }).unwrap();
     assert_eq!((wrapped.version, shell.last.trace.count), (2, Some(4)));
@@ -118,7 +118,8 @@ fn rotation_seals_anew_and_opens_the_old() {
 fn one_bad_item_fails_alone_and_an_only_one_fails_the_request() {
     let mut shell = Shell::new();
     create(&mut shell, "orders", Purpose::Values);
-    let item = |bytes: usize| EncryptItem { value: SecretBytes::from_vec(vec![1; bytes]), context: Context::empty() };
+    let item =
+        |bytes: usize| EncryptItem { value: SecretBytes::from_vec(vec![1; bytes]), context: Ok(Context::empty()) };
     let too_large = Refusal::TooLarge { what: "the value", actual: PLAINTEXT_BYTES + 1, limit: PLAINTEXT_BYTES };
     let items = vec![item(1), item(PLAINTEXT_BYTES + 1), item(0), item(PLAINTEXT_BYTES)];
     let reply = shell.admin(&Encrypt { selector: by_name("orders"), items, many: true }).unwrap();
@@ -197,7 +198,7 @@ fn by_id_as_by_name() {
     let mut shell = Shell::new();
     let key = create(&mut shell, "orders", Purpose::Values);
     let selector = || Selector::Id(key.id);
-    let items = || vec![EncryptItem { value: SecretBytes::from_slice(b"v"), context: Context::empty() }];
+    let items = || vec![EncryptItem { value: SecretBytes::from_slice(b"v"), context: Ok(Context::empty()) }];
     let reply = shell.admin(&Encrypt { selector: selector(), items: items(), many: false }).unwrap();
     assert_eq!(reply.name, name("orders"));
     assert_eq!(shell.last.trace.target, "orders", "the line names what was acted on");

@@ -31,13 +31,13 @@ async fn rotate(keeper: &Keeper, text: &str) -> u32 {
 }
 
 async fn encrypt(keeper: &Keeper, text: &str, plaintext: &[u8]) -> Result<Vec<u8>, Failure> {
-    let item = EncryptItem { value: SecretBytes::from_slice(plaintext), context: Context::empty() };
+    let item = EncryptItem { value: SecretBytes::from_slice(plaintext), context: Ok(Context::empty()) };
     let operation = Encrypt { selector: name(text), items: vec![item], many: false };
     keeper.execute(admin(), operation).await.map(|mut reply| reply.items.remove(0).unwrap())
 }
 
 async fn decrypt(keeper: &Keeper, text: &str, sealed: &[u8], compromised: bool) -> Result<Vec<u8>, Failure> {
-    let item = DecryptItem { sealed: sealed.to_vec(), context: Context::empty() };
+    let item = DecryptItem { sealed: sealed.to_vec(), context: Ok(Context::empty()) };
     let operation = Decrypt { selector: name(text), items: vec![item], many: false, compromised };
     let reply = keeper.execute(admin(), operation).await?;
     Ok(reply.items.into_iter().next().unwrap().unwrap().1.expose().to_vec())

@@ -1,7 +1,8 @@
-//! `demo`: the whole story in a folder of its own: a real server, real kills, a healed protector, a caught forgery.
+//! `demo`: the whole story in a folder of its own: a real server, real kills, a changed key, a healed protector, a caught forgery.
 
 mod deployment;
 mod forgery;
+mod keys;
 
 use strongroom_api::WireSecret;
 use strongroom_api::protector::{AddRequest, Kind, ListRequest as ProtectorListRequest};
@@ -44,6 +45,8 @@ impl Story<'_> {
         let put = self.secrets().await?;
         self.what_lies_on_the_disk()?;
         self.kill().await?;
+        self.application_key().await?;
+        self.rotation().await?;
         self.healed().await?;
         self.forged(&put).await?;
         self.over_the_network().await?;

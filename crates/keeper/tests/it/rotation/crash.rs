@@ -75,6 +75,24 @@ async fn before_and_after_every_commit_of_a_rotation() {
     assert!(went_on >= 20, "{went_on} moments in the middle of the work");
 }
 
+/// The trail is behind the store, as after a loss of power: what it lacks is told before what the job does next, in its order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_not_told_is_told_before_the_job_goes_on() {
+    let scene = Scene::new();
+    let moments = moments(&scene).await;
+    let (image, beside) = (&moments[20].0, &moments[2].1);
+    for _start in 0..20 {
+        scene.site.restore(beside, &BESIDE);
+        let keeper = scene.start_over(image.copied());
+        let job = jobs(&keeper).await[0].id;
+        assert_eq!(scene.over(&keeper, job).await.state, JobState::Done);
+        keeper.stop();
+        drop(keeper);
+        trail::assert_no_line_twice(&scene.site);
+        assert!(trail::count(&scene.site, "key.reencrypt") > 15);
+    }
+}
+
 /// A process that ends again and again, each time as soon as there is one commit more: the work still comes to its end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_never_lives_long_gets_there() {

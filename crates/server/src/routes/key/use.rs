@@ -19,14 +19,14 @@ use crate::shell::Shell;
 impl Route for wire::EncryptRequest {
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::EncryptReply, Failed> {
         let selector = Selector::parse(&self.name)?;
-        let item = |value: WireSecret, pairs: &wire::Context| {
-            Ok(rule::EncryptItem { value: value.into_secret(), context: context(pairs)? })
+        let item = |value: WireSecret, pairs: &wire::Context| rule::EncryptItem {
+            value: value.into_secret(),
+            context: context(pairs),
         };
         let (items, many) = match (self.value_base64, self.items) {
-            (Some(value), None) => (vec![item(value, &self.context)?], false),
+            (Some(value), None) => (vec![item(value, &self.context)], false),
             (None, Some(items)) if self.context.is_empty() => {
-                let items = items.into_iter().map(|one| item(one.value_base64, &one.context));
-                (items.collect::<Result<_, Refusal>>()?, true)
+                (items.into_iter().map(|one| item(one.value_base64, &one.context)).collect(), true)
             }
             _ => return Err(one_or_many("value_base64").into()),
         };
@@ -139,18 +139,17 @@ fn ciphertexts(
     many: Option<Vec<wire::DecryptItem>>,
 ) -> Result<(Vec<rule::DecryptItem>, bool), Refusal> {
     match (one, many) {
-        (Some(text), None) => Ok((vec![ciphertext(&text, &pairs)?], false)),
+        (Some(text), None) => Ok((vec![ciphertext(&text, &pairs)], false)),
         (None, Some(items)) if pairs.is_empty() => {
-            let items = items.iter().map(|item| ciphertext(&item.ciphertext, &item.context));
-            Ok((items.collect::<Result<_, _>>()?, true))
+            Ok((items.iter().map(|item| ciphertext(&item.ciphertext, &item.context)).collect(), true))
         }
         _ => Err(one_or_many("ciphertext")),
     }
 }
 
 /// What is no sealed value in text form at all opens as little as one that was changed, and is answered alike.
-fn ciphertext(text: &str, pairs: &wire::Context) -> Result<rule::DecryptItem, Refusal> {
-    Ok(rule::DecryptItem { sealed: value::from_text(text).unwrap_or_default(), context: context(pairs)? })
+fn ciphertext(text: &str, pairs: &wire::Context) -> rule::DecryptItem {
+    rule::DecryptItem { sealed: value::from_text(text).unwrap_or_default(), context: context(pairs) }
 }
 
 fn one_or_many(field: &'static str) -> Refusal {
