@@ -261,7 +261,7 @@ pub const EXPOSURES: &[(&str, usize)] = &[
     ("keeper", 31),
     ("protector", 29),
     ("server", 8),
-    ("strongroom", 22),
+    ("strongroom", 23),
 ];
 
 pub const FILE_LINES: usize = 600;

@@ -175,6 +175,8 @@ pub struct Status {
     pub quarantined: u64,
     /// Values that have no layer of an application key.
     pub unprotected: u64,
+    /// When the oldest of them was brought, if that is so long ago that no more are taken.
+    pub unprotected_overdue: Option<Timestamp>,
     /// Whether changes are accepted now.
     pub writable: bool,
     /// Whether the audit trail can be written now.

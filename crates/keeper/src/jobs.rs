@@ -101,6 +101,19 @@ impl Jobs {
     }
 }
 
+/// The jobs that were done before this moment.
+pub fn ended_before(unlocked: &Unlocked, limit: i64) -> Vec<Id> {
+    let keys = unlocked.index.read().keys_of(RecordKind::Job);
+    let ended =
+        |id: &Id| job_of(unlocked, *id).is_some_and(|job| job.state == JobState::Done && job.updated_at.0 <= limit);
+    keys.into_iter().map(|key| key.id).filter(ended).collect()
+}
+
+fn job_of(unlocked: &Unlocked, id: Id) -> Option<JobBody> {
+    let fetched = unlocked.fetch(&[RecordKey::new(RecordKind::Job, id)]).ok()?.pop()?;
+    body::decode_strict(fetched.ok()??.body.expose()).ok()
+}
+
 struct Runner {
     unlocked: Arc<Unlocked>,
     workers: Arc<Workers>,
@@ -149,8 +162,7 @@ impl Runner {
     }
 
     fn job(&self, id: Id) -> Option<JobBody> {
-        let fetched = self.unlocked.fetch(&[RecordKey::new(RecordKind::Job, id)]).ok()?.pop()?;
-        body::decode_strict(fetched.ok()??.body.expose()).ok()
+        job_of(&self.unlocked, id)
     }
 
     /// Works on one job until it is done, paused, or the server ends.

@@ -10,7 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use strongroom_engine::name::Selector;
 use strongroom_engine::policy::{Action, Decision, Object, Principal, decide};
 use strongroom_engine::rule::{Operation, Refusal, Trace};
-use strongroom_engine::{key, secret, token};
+use strongroom_engine::{job, key, secret, token};
 use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp};
 use strongroom_protector::Surroundings;
 use strongroom_store::{DataDirectory, Store};
@@ -20,6 +20,7 @@ use crate::alarms::alarm;
 use crate::boot::{Running, Witnessing};
 use crate::clock::now;
 use crate::facade::{Alarm, Caller, Failure, LockReason, Status};
+use crate::jobs;
 use crate::journal::Severity;
 use crate::key_import::WrappingPair;
 use crate::reply::{Courier, Finish};
@@ -32,6 +33,10 @@ use crate::worker::{Run, ask, entry, system_caller};
 const TICK: Duration = Duration::from_secs(60);
 /// How long an expired token stays listed, milliseconds: a week.
 const EXPIRED_TOKENS_KEPT: i64 = 7 * 24 * 60 * 60 * 1000;
+/// How long a job that is done stays listed, milliseconds: 30 days.
+const ENDED_JOBS_KEPT: i64 = 30 * 24 * 60 * 60 * 1000;
+/// How long values may lie without the layer of an application key before no more of them are taken, milliseconds: 30 days.
+const CLEAR_FOR: i64 = 30 * 24 * 60 * 60 * 1000;
 /// Administrative requests that may wait.
 const STEWARD_QUEUE: usize = 64;
 
@@ -241,6 +246,7 @@ impl Inner {
                 epoch: 0,
                 quarantined: 0,
                 unprotected: 0,
+                unprotected_overdue: None,
                 writable: false,
                 auditing: self.witness().is_some_and(|witness| witness.is_open()),
                 copies: 1,
@@ -298,17 +304,28 @@ impl Inner {
         let mut deleted = deleted.map(|id| secret::Purge { id, retention_milliseconds });
         let retention_milliseconds = EXPIRED_TOKENS_KEPT;
         self.retire_store_keys(unlocked);
-        let (ended, aged) = unlocked.keys.due(now());
-        let rotate =
-            |id| key::Rotate { selector: Selector::Id(id), reencrypt: true, expected_version: None, rate: None };
-        let _ended = ended.into_iter().all(|id| unsealed.run(key::Purge { id }))
-            && aged.into_iter().all(|id| unsealed.run(rotate(id)));
+        unsealed.look_after_keys();
         let _ended = deleted.all(|purge| unsealed.run(purge))
             && expired.all(|id| unsealed.run(token::Purge { id, retention_milliseconds }));
     }
 }
 
 impl Unsealed {
+    /// Ends key versions whose time is over, makes new ones where that is wanted, and forgets jobs that ended long ago.
+    fn look_after_keys(&self) {
+        let unlocked = &self.running.unlocked;
+        let stored = |id| unlocked.stored.counts(id, &unlocked.index.read());
+        let (ended, aged) = unlocked.keys.due(now(), stored);
+        let rotate =
+            |id| key::Rotate { selector: Selector::Id(id), reencrypt: true, expected_version: None, rate: None };
+        let retention_milliseconds = ENDED_JOBS_KEPT;
+        let limit = now().0.saturating_sub(retention_milliseconds);
+        let forgotten = jobs::ended_before(unlocked, limit);
+        let _ended = ended.into_iter().all(|id| self.run(key::Purge { id }))
+            && aged.into_iter().all(|id| self.run(rotate(id)))
+            && forgotten.into_iter().all(|id| self.run(job::Purge { id, retention_milliseconds }));
+    }
+
     /// Runs an operation of the server's own and waits for it; false when there is nobody left to run it. Its outcome is in
     /// the trail, and what failed is due again at the next look.
     fn run<O: Operation>(&self, operation: O) -> bool {
@@ -361,6 +378,7 @@ fn unlocked_status(unsealed: &Unsealed) -> Status {
         epoch: unlocked.epoch.load(Ordering::Acquire),
         quarantined,
         unprotected,
+        unprotected_overdue: unlocked.stored.unprotected_since().filter(|since| since.0 <= now().0 - CLEAR_FOR),
         writable: unlocked.is_writing(),
         auditing: unlocked.witness.is_open(),
         copies: 1,

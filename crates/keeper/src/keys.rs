@@ -166,18 +166,22 @@ impl ApplicationKeys {
         ready.keys.iter().filter_map(waits).collect()
     }
 
-    /// The keys that have something to do by now: a version to destroy, or a new one to make.
-    pub fn due(&self, now: Timestamp) -> (Vec<Id>, Vec<Id>) {
+    /// The keys that have something to do by now: versions to destroy, and those that shall have a new one. What cannot be done,
+    /// because something stored needs the version or the key is locked, is left for later.
+    pub fn due(&self, now: Timestamp, stored: impl Fn(Id) -> Vec<(u32, u64)>) -> (Vec<Id>, Vec<Id>) {
         let ready = self.ready.read();
-        let is_over = |version: &KeyVersion| {
-            version.state != State::Destroyed && version.destroy_at.is_some_and(|due| due <= now)
+        let is_used = |id: Id, number: u32| stored(id).iter().any(|(version, count)| *version == number && *count > 0);
+        let is_over = |id: Id, version: &KeyVersion| {
+            version.state != State::Destroyed
+                && version.destroy_at.is_some_and(|due| due <= now)
+                && !is_used(id, version.number)
         };
         let is_old = |key: &KeyBody| {
             let since = key.active().map(|active| active.activated_at.0);
             key.rotation_period.zip(since).is_some_and(|(period, since)| now.0 >= since.saturating_add(period))
         };
-        let ended = ready.keys.iter().filter(|(_, key)| key.body.versions.iter().any(is_over));
-        let aged = ready.keys.iter().filter(|(_, key)| is_old(&key.body));
+        let ended = ready.keys.iter().filter(|(id, key)| key.body.versions.iter().any(|one| is_over(**id, one)));
+        let aged = ready.keys.iter().filter(|(_, key)| !key.handles.is_empty() && is_old(&key.body));
         (ended.map(|(id, _)| *id).collect(), aged.map(|(id, _)| *id).collect())
     }
 }

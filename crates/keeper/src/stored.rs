@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use parking_lot::Mutex;
 use strongroom_engine::secret;
-use strongroom_envelope::{Id, RecordKey, RecordKind};
+use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp};
 
 use crate::index::Index;
 
@@ -93,6 +93,14 @@ impl StoredValues {
     /// How many values have no layer of an application key at all.
     pub fn unprotected(&self) -> u64 {
         self.state.lock().older.get(&CLEAR).map_or(0, |records| records.len() as u64)
+    }
+
+    /// When the oldest of them was made; ids of records begin with the time.
+    pub fn unprotected_since(&self) -> Option<Timestamp> {
+        let oldest = *self.state.lock().older.get(&CLEAR)?.first()?;
+        let mut milliseconds = [0; 8];
+        milliseconds[2..].copy_from_slice(&oldest.0[..6]);
+        Some(Timestamp(i64::from_be_bytes(milliseconds)))
     }
 
     /// At most `limit` records after `after` that are to be sealed again, in rising order.

@@ -74,7 +74,12 @@ impl From<&Failure> for Refused {
 
 impl From<&Refusal> for Refused {
     fn from(refusal: &Refusal) -> Self {
-        Self::new(refusal_code(refusal), refusal.to_string())
+        let fix = match refusal {
+            Refusal::NotFound { what: "key", .. } => Some("check the name or id; `strongroom key list` shows what is there"),
+            Refusal::NotFound { what: "job", .. } => Some("check the id; `strongroom job list` shows what is there"),
+            _ => None,
+        };
+        Self { fix: fix.map(str::to_owned), ..Self::new(refusal_code(refusal), refusal.to_string()) }
     }
 }
 

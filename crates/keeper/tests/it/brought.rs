@@ -301,7 +301,7 @@ async fn a_brought_key_has_versions_like_every_other() {
     let test = "a_brought_key_has_versions_like_every_other";
     let Some(wrapped) = peer_once(test, "oaep", &[&wrapping.public, &GOOD]) else { return };
     bring(&keeper, "k", Purpose::Values, wrapping.id, wrapped).await.unwrap();
-    let item = EncryptItem { value: SecretBytes::from_slice(b"hello"), context: Context::empty() };
+    let item = EncryptItem { value: SecretBytes::from_slice(b"hello"), context: Ok(Context::empty()) };
     let sealed =
         keeper.execute(admin(), Encrypt { selector: name("k"), items: vec![item], many: false }).await.unwrap();
     let sealed = sealed.items.into_iter().next().unwrap().unwrap();
@@ -310,7 +310,7 @@ async fn a_brought_key_has_versions_like_every_other() {
     let wrapped = peer_once(test, "oaep", &[&wrapping.public, &other]).unwrap();
     let made = bring(&keeper, "k", Purpose::Values, wrapping.id, wrapped).await.unwrap();
     assert_eq!((made.key.active, made.key.versions.len()), (Some(2), 2));
-    let item = DecryptItem { sealed: sealed.clone(), context: Context::empty() };
+    let item = DecryptItem { sealed: sealed.clone(), context: Ok(Context::empty()) };
     let opened = Decrypt { selector: name("k"), items: vec![item], many: false, compromised: false };
     let opened = keeper.execute(admin(), opened).await.unwrap().items.remove(0).unwrap();
     assert_eq!((opened.0, opened.1.expose()), (1, &b"hello"[..]));

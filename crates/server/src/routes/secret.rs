@@ -98,10 +98,20 @@ impl Route for wire::ImportRequest {
             metadata: row.metadata.into_iter().collect(),
         };
         let rows = self.rows.into_iter().map(row).collect();
+        if self.clear {
+            refuse_overdue(shell)?;
+        }
         let import = rule::Import { rows, clear: self.clear, default_keep: shell.versions_kept };
         let imported = shell.keeper.execute(caller, import).await?;
         Ok(wire::ImportReply { rows: imported.rows.iter().map(imported_row).collect() })
     }
+}
+
+/// Importing in clear is for the days of a conversion; whoever forgets to convert is reminded here.
+fn refuse_overdue(shell: &Shell) -> Result<(), Refusal> {
+    let Some(since) = shell.keeper.status().unprotected_overdue else { return Ok(()) };
+    let reason = format!("values lie in clear since {}; convert them first: `strongroom convert`", since.rfc3339());
+    Err(Refusal::Invalid { field: "clear", reason })
 }
 
 fn imported_row(row: &Result<rule::Imported, Refusal>) -> wire::Imported {

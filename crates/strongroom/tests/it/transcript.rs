@@ -183,6 +183,20 @@ fn keys() {
 }
 
 #[test]
+fn import() {
+    check("import.txt");
+}
+
+#[test]
+fn brought() {
+    if !std::process::Command::new("openssl").arg("version").output().is_ok_and(|run| run.status.success()) {
+        println!("not run: brought: the program openssl is missing");
+        return;
+    }
+    check("brought.txt");
+}
+
+#[test]
 fn protectors() {
     check("protectors.txt");
 }

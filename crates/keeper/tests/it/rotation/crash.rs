@@ -81,7 +81,7 @@ async fn what_was_not_told_is_told_before_the_job_goes_on() {
     let scene = Scene::new();
     let moments = moments(&scene).await;
     let (image, beside) = (&moments[20].0, &moments[2].1);
-    for _start in 0..20 {
+    for _start in 0..8 {
         scene.site.restore(beside, &BESIDE);
         let keeper = scene.start_over(image.copied());
         let job = jobs(&keeper).await[0].id;

@@ -93,6 +93,10 @@ impl Route for wire::ListRequest {
 impl Route for wire::RotateRequest {
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::RotateReply, Failed> {
         if self.name == STORE_KEY_NAME {
+            if self.no_reencrypt {
+                let reason = "records are always sealed again under a new store key; leave it out".to_owned();
+                return Err(Refusal::Invalid { field: "no_reencrypt", reason }.into());
+            }
             let rotated = shell.keeper.rotate_store(caller, self.expected_version, self.rate).await?;
             return Ok(wire::RotateReply { key: key(rotated.key), job: rotated.job.map(|id| id.to_string()) });
         }

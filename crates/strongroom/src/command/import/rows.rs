@@ -48,6 +48,8 @@ pub struct Columns {
     is_base64: bool,
     encrypted: Option<usize>,
     metadata: Vec<(usize, String)>,
+    /// How many there are.
+    count: usize,
 }
 
 impl Rows {
@@ -104,8 +106,12 @@ fn told(error: &csv::Error) -> String {
 impl Columns {
     fn of(heads: &csv::StringRecord) -> Result<Self, Failure> {
         let (mut name, mut value, mut encoded, mut encrypted) = (None, None, None, None);
-        let mut metadata = Vec::new();
+        let (mut metadata, count) = (Vec::new(), heads.len());
         for (place, head) in heads.iter().enumerate() {
+            if heads.iter().take(place).any(|before| before.trim() == head.trim()) {
+                let message = format!("there are two columns `{}`", head.trim());
+                return Err(Failure::usage(message, "give each column a name of its own"));
+            }
             match head.trim() {
                 "name" => name = Some(place),
                 "value" => value = Some(place),
@@ -116,8 +122,8 @@ impl Columns {
         }
         let fix = "name the columns `name`, `value` or `value_base64`, and `encrypted`; all others are metadata";
         match (name, value, encoded) {
-            (Some(name), Some(value), None) => Ok(Self { name, value, is_base64: false, encrypted, metadata }),
-            (Some(name), None, Some(value)) => Ok(Self { name, value, is_base64: true, encrypted, metadata }),
+            (Some(name), Some(value), None) => Ok(Self { name, value, is_base64: false, encrypted, metadata, count }),
+            (Some(name), None, Some(value)) => Ok(Self { name, value, is_base64: true, encrypted, metadata, count }),
             (None, ..) => Err(Failure::usage("there is no column `name`", fix)),
             (_, None, None) => Err(Failure::usage("there is no column `value` or `value_base64`", fix)),
             (_, Some(_), Some(_)) => Err(Failure::usage("there are both `value` and `value_base64`", fix)),
@@ -131,6 +137,13 @@ impl Columns {
 
     fn read(&self, record: &csv::ByteRecord, name: Option<String>) -> Result<(ImportRow, usize), String> {
         let name = name.ok_or("the name is missing or not UTF-8")?;
+        // A comma in a value that nobody quoted would cut the value.
+        if record.len() != self.count {
+            let (found, count) = (record.len(), self.count);
+            return Err(format!(
+                "its number of fields is {found} instead of {count}; quote a value that holds a comma"
+            ));
+        }
         let field = record.get(self.value).ok_or("the value is missing")?;
         let value = if self.is_base64 { decoded(field)? } else { SecretBytes::from_slice(field) };
         let encrypted = match self.encrypted.map(|place| text(record, place).unwrap_or("?").trim()) {
@@ -138,9 +151,13 @@ impl Columns {
             Some("1" | "true" | "yes") => true,
             Some(_) => return Err("`encrypted` is neither true nor false".to_owned()),
         };
-        let pairs =
-            self.metadata.iter().filter_map(|(place, head)| Some((head.clone(), text(record, *place)?.to_owned())));
-        let metadata = pairs.filter(|(_, text)| !text.is_empty()).collect();
+        let mut metadata = BTreeMap::new();
+        for (place, head) in &self.metadata {
+            let text = text(record, *place).ok_or_else(|| format!("`{head}` is not UTF-8"))?;
+            if !text.is_empty() {
+                metadata.insert(head.clone(), text.to_owned());
+            }
+        }
         let length = value.len();
         Ok((ImportRow { name, value_base64: WireSecret::new(value), encrypted, metadata }, length))
     }
