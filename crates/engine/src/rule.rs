@@ -122,7 +122,9 @@ pub enum KeyChoice {
     Active(Id),
     /// Exactly this version, if its state lets it open.
     Exact(Id, u32),
-    /// Exactly this version, even if it is suspended or compromised.
+    /// Exactly this version, even if it is compromised.
+    Compromised(Id, u32),
+    /// Exactly this version, in whatever state short of destroyed: for what the server itself does.
     Whatever(Id, u32),
 }
 

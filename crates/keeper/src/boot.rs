@@ -47,17 +47,26 @@ pub struct Running {
     /// The threads that run operations.
     pub workers: Arc<Workers>,
     committer: Mutex<Option<JoinHandle<()>>>,
-    jobs: Jobs,
+    jobs: Mutex<Option<Jobs>>,
 }
 
 impl Running {
+    /// Lets jobs go on; the trail tells by now what was done before, so that its lines stay in order.
+    pub fn start_jobs(&self) -> std::io::Result<()> {
+        *self.jobs.lock() = Some(Jobs::start(&self.unlocked, &self.workers)?);
+        Ok(())
+    }
+
     /// Finishes what waits, writes a snapshot, ends the threads.
     pub fn stop(&self) {
         self.end(Order::Stop);
     }
 
     fn end(&self, how: Order) {
-        self.jobs.stop();
+        let jobs = self.jobs.lock().take();
+        if let Some(jobs) = jobs {
+            jobs.stop();
+        }
         self.workers.stop();
         let committer = self.committer.lock().take();
         if let Some(committer) = committer {
@@ -296,7 +305,8 @@ pub fn resume(settings: &Settings, verified: Verified<'_>) -> Result<Running, Bo
     history.index.set_names(RecordKind::Secret, inventory.secrets);
     let key_names = inventory.keys.iter().map(|(id, key)| (key.name.clone(), *id, None)).collect();
     history.index.set_names(RecordKind::Key, key_names);
-    let stored = StoredValues::of(inventory.stored, keys.active(secret::KEY_NAME));
+    let under = with_unknown(inventory.stored, &inventory.keys, &quarantine, &history.index);
+    let stored = StoredValues::of(under, keys.active(secret::KEY_NAME));
     let snapshots = Snapshotter::new(history.snapshot_epoch, history.oldest_log, history.log_bytes);
     let position = history.position.clone();
     let parts = Parts {
@@ -319,7 +329,24 @@ pub fn resume(settings: &Settings, verified: Verified<'_>) -> Result<Running, Bo
     };
     let running = start_threads(settings, parts, position, snapshots)?;
     tell_untold(&running.unlocked, history.untold, trail);
+    running.start_jobs()?;
     Ok(running)
+}
+
+/// Values whose record failed may be sealed under any version: they are listed under version 0, and hold every older one back.
+fn with_unknown(
+    mut under: crate::stored::Found,
+    keys: &[(Id, KeyBody)],
+    quarantine: &Quarantine,
+    index: &crate::index::Index,
+) -> crate::stored::Found {
+    let Some((id, _)) = keys.iter().find(|(_, key)| key.name.as_str() == secret::KEY_NAME) else { return under };
+    let failed = quarantine.keys().into_iter().filter(|key| key.kind == RecordKind::SecretVersion);
+    let failed: Vec<Id> = failed.filter(|key| index.get(*key).is_some()).map(|key| key.id).collect();
+    if !failed.is_empty() {
+        under.entry((*id, 0)).or_default().extend(failed);
+    }
+    under
 }
 
 /// Starts committer and workers over an assembled store.
@@ -334,8 +361,7 @@ pub fn start_threads(
     let committer = Committer::new(Arc::clone(&unlocked), queue, position, snapshots);
     let committer = thread::Builder::new().name("committer".into()).spawn(move || committer.run())?;
     let workers = Arc::new(Workers::start(settings.workers.max(1))?);
-    let jobs = Jobs::start(&unlocked, &workers)?;
-    Ok(Running { unlocked, workers, committer: Mutex::new(Some(committer)), jobs })
+    Ok(Running { unlocked, workers, committer: Mutex::new(Some(committer)), jobs: Mutex::new(None) })
 }
 
 /// Lists what the scan found, with the names that the log remembers of records that cannot be read.

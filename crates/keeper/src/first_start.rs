@@ -99,6 +99,7 @@ pub fn first_start(
     let running = boot::start_threads(settings, parts, position, Snapshotter::new(0, 1, 0))?;
     settle::commit_and_wait(&running.unlocked, commit, system_entry(now(), "server.init", &store_id.to_string(), "ok"))
         .map_err(FirstStartError::Commit)?;
+    running.start_jobs().map_err(|error| FirstStartError::Boot(error.into()))?;
     *running.unlocked.protectors.lock() = judged;
     settle::raise_protector_alarms(&running.unlocked);
     settle::raise_copies(&running.unlocked);

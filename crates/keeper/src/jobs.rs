@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 
 use crate::facade::Failure;
 use crate::journal::Severity;
+use crate::needs;
 use crate::unlocked::Unlocked;
 use crate::witness::describe;
 use crate::worker::{Run, Workers, ask, entry, system_caller};
@@ -104,14 +105,16 @@ impl Jobs {
 /// The jobs that were done before this moment.
 pub fn ended_before(unlocked: &Unlocked, limit: i64) -> Vec<Id> {
     let keys = unlocked.index.read().keys_of(RecordKind::Job);
-    let ended =
-        |id: &Id| job_of(unlocked, *id).is_some_and(|job| job.state == JobState::Done && job.updated_at.0 <= limit);
+    let is_over = |job: &JobBody| job.state == JobState::Done && job.updated_at.0 <= limit;
+    let ended = |id: &Id| job_of(unlocked, *id).is_ok_and(|job| job.is_some_and(|job| is_over(&job)));
     keys.into_iter().map(|key| key.id).filter(ended).collect()
 }
 
-fn job_of(unlocked: &Unlocked, id: Id) -> Option<JobBody> {
-    let fetched = unlocked.fetch(&[RecordKey::new(RecordKind::Job, id)]).ok()?.pop()?;
-    body::decode_strict(fetched.ok()??.body.expose()).ok()
+/// A job, unless it is gone or kept aside.
+fn job_of(unlocked: &Unlocked, id: Id) -> Result<Option<JobBody>, Failure> {
+    let fetched = unlocked.fetch(&[RecordKey::new(RecordKind::Job, id)])?.pop();
+    let opened = fetched.and_then(Result::ok).flatten();
+    Ok(opened.and_then(|opened| body::decode_strict(opened.body.expose()).ok()))
 }
 
 struct Runner {
@@ -142,10 +145,12 @@ impl Runner {
     fn run(mut self) {
         while !self.has_ended() {
             match self.next() {
-                Some((id, job)) => self.work(id, &job),
-                None => {
+                Ok(Some((id, job))) => self.work(id, &job),
+                Ok(None) => {
                     self.unlocked.job_bell.wait(None);
                 }
+                // A job may wait behind it.
+                Err(_) => self.rest(),
             }
         }
     }
@@ -155,14 +160,14 @@ impl Runner {
     }
 
     /// The oldest job that runs.
-    fn next(&self) -> Option<(Id, JobBody)> {
+    fn next(&self) -> Result<Option<(Id, JobBody)>, Failure> {
         let keys = self.unlocked.index.read().keys_of(RecordKind::Job);
-        keys.into_iter()
-            .find_map(|key| self.job(key.id).filter(|job| job.state == JobState::Running).map(|job| (key.id, job)))
-    }
-
-    fn job(&self, id: Id) -> Option<JobBody> {
-        job_of(&self.unlocked, id)
+        for key in keys {
+            if let Some(job) = job_of(&self.unlocked, key.id)?.filter(|job| job.state == JobState::Running) {
+                return Ok(Some((key.id, job)));
+            }
+        }
+        Ok(None)
     }
 
     /// Works on one job until it is done, paused, or the server ends.
@@ -193,8 +198,15 @@ impl Runner {
             self.unlocked.journal.event(Severity::Error, "scrub_failed", &describe(&error));
             return self.rest();
         }
+        // What proves the end is in the trail before the job says that it is done, whatever happens in between.
+        if self.left(job) == 0 && !self.prove(job) {
+            return self.rest();
+        }
         match ask(&self.unlocked, &self.workers, system_caller(), job::Finish { id }) {
-            Ok(job::FinishReply::Done) => self.prove(job),
+            Ok(job::FinishReply::Done) => {
+                let told = format!("nothing is left under older versions of the key {}", job.key_name);
+                self.unlocked.journal.event(Severity::Notice, "job_done", &told);
+            }
             Ok(job::FinishReply::Incomplete(left)) => {
                 let told = format!("{left} values could not be sealed again under the key {}", job.key_name);
                 self.unlocked.journal.event(Severity::Error, "job_incomplete", &told);
@@ -302,7 +314,8 @@ impl Runner {
     }
 
     fn is_paused(&self, id: Id) -> bool {
-        self.unlocked.job_bell.rang() && self.job(id).is_none_or(|job| job.state != JobState::Running)
+        self.unlocked.job_bell.rang()
+            && job_of(&self.unlocked, id).is_ok_and(|job| job.is_none_or(|job| job.state != JobState::Running))
     }
 
     /// Waits for something to change, or a moment.
@@ -360,15 +373,19 @@ impl Runner {
         Ok(found)
     }
 
-    /// One line for each version that nothing is left under.
-    fn prove(&self, job: &JobBody) {
-        for version in self.versions_before(job) {
+    /// How many are left under versions before the job's.
+    fn left(&self, job: &JobBody) -> u64 {
+        let stored = needs::stored(&self.unlocked, job.key_id);
+        stored.iter().filter(|(version, _)| *version < job.key_version).map(|(_, count)| count).sum()
+    }
+
+    /// One line for each version that nothing is left under; whether all of them are in the trail.
+    fn prove(&self, job: &JobBody) -> bool {
+        self.versions_before(job).into_iter().all(|version| {
             let mut trace = Trace::of(job.key_name.as_str());
             trace.key = Some((job.key_id, version));
-            self.unlocked.witness.tell_and_wait(entry(&system_caller(), "key.reencrypted", &trace, "none_left"));
-        }
-        let told = format!("nothing is left under older versions of the key {}", job.key_name);
-        self.unlocked.journal.event(Severity::Notice, "job_done", &told);
+            self.unlocked.witness.tell_and_wait(entry(&system_caller(), "key.reencrypted", &trace, "none_left"))
+        })
     }
 
     /// The versions before the job's that are not destroyed.

@@ -89,6 +89,12 @@ impl ApplicationKeys {
                 let key = ready.key(*id)?;
                 key.open(key.version(*version)?)
             }
+            KeyChoice::Compromised(id, version) => {
+                let key = ready.key(*id)?;
+                let version = key.version(*version)?;
+                let is_compromised = version.state == State::Compromised && version.destroy_at.is_none();
+                if is_compromised { key.handle(version) } else { key.open(version) }
+            }
             KeyChoice::Whatever(id, version) => {
                 let key = ready.key(*id)?;
                 key.handle(key.version(*version)?)
@@ -170,7 +176,9 @@ impl ApplicationKeys {
     /// because something stored needs the version or the key is locked, is left for later.
     pub fn due(&self, now: Timestamp, stored: impl Fn(Id) -> Vec<(u32, u64)>) -> (Vec<Id>, Vec<Id>) {
         let ready = self.ready.read();
-        let is_used = |id: Id, number: u32| stored(id).iter().any(|(version, count)| *version == number && *count > 0);
+        let is_used = |id: Id, number: u32| {
+            stored(id).iter().any(|(version, count)| (*version == number || *version == 0) && *count > 0)
+        };
         let is_over = |id: Id, version: &KeyVersion| {
             version.state != State::Destroyed
                 && version.destroy_at.is_some_and(|due| due <= now)

@@ -47,7 +47,7 @@ impl ReadAhead {
 }
 
 /// How much is stored under each version of a key; of the store key, how much is stored under older ones.
-fn stored(unlocked: &Unlocked, id: Id) -> Vec<(u32, u64)> {
+pub fn stored(unlocked: &Unlocked, id: Id) -> Vec<(u32, u64)> {
     if id == STORE_KEY_ID {
         return vec![(0, unlocked.resealing.len())];
     }

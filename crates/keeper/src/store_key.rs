@@ -54,7 +54,9 @@ impl Inner {
 
     /// Drops store keys under which nothing is left: no record, no log record, no snapshot.
     pub(crate) fn retire_store_keys(&self, unlocked: &Unlocked) {
-        if unlocked.seals.read().keyring().store_keys().len() < 2 || unlocked.resealing.len() > 0 {
+        // What is kept aside may come back as it was, under whatever key that was.
+        let is_needed = unlocked.resealing.len() > 0 || unlocked.quarantine.len() > 0;
+        if is_needed || unlocked.seals.read().keyring().store_keys().len() < 2 {
             return;
         }
         let mut is_used = false;

@@ -291,6 +291,7 @@ impl Unlocked {
                 }
             }
             RecordKind::Protector => protectors::trust_again(self, key),
+            RecordKind::SecretVersion => self.stored.observe(key, Some(bytes)),
             _ => {}
         }
     }

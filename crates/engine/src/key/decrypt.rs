@@ -54,7 +54,7 @@ impl Operation for Decrypt {
         check_batch(facts, self.items.len())?;
         note_contexts(facts, self.items.iter().filter_map(|item| item.context.as_ref().ok()));
         let choice = |id, version| match self.compromised {
-            true => KeyChoice::Whatever(id, version),
+            true => KeyChoice::Compromised(id, version),
             false => KeyChoice::Exact(id, version),
         };
         let mut name = None;

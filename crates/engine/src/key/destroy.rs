@@ -142,8 +142,11 @@ fn end(version: &mut super::body::KeyVersion, now: Timestamp) {
     version.wrapped.clear();
 }
 
+/// Stands for the version of values that cannot be read now: it may be any.
+const UNKNOWN: u32 = 0;
+
 fn refuse_used(key: String, version: u32, stored: &[(u32, u64)]) -> Result<(), Refusal> {
-    match stored.iter().find(|(number, count)| *number == version && *count > 0) {
+    match stored.iter().find(|(number, count)| (*number == version || *number == UNKNOWN) && *count > 0) {
         Some((_, count)) => Err(Refusal::KeyInUse { key, version, count: *count }),
         None => Ok(()),
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use strongroom_engine::key::{KeyBody, Rotate, WrapKeyHandle, Wraps, new_application_key, unwrap_version};
+use strongroom_engine::key::{KeyBody, Rotate, State, WrapKeyHandle, Wraps, new_application_key, unwrap_version};
 use strongroom_engine::name::{Name, Selector};
 use strongroom_engine::policy::{Channel, Identity, Principal, Role};
 use strongroom_engine::rule::{
@@ -235,7 +235,10 @@ impl Shell {
         }
         let id = match choice {
             KeyChoice::Primary(name) => self.names[&(RecordKind::Key, (*name).to_owned())],
-            KeyChoice::Active(id) | KeyChoice::Exact(id, _) | KeyChoice::Whatever(id, _) => *id,
+            KeyChoice::Active(id)
+            | KeyChoice::Exact(id, _)
+            | KeyChoice::Compromised(id, _)
+            | KeyChoice::Whatever(id, _) => *id,
         };
         let (generation, bytes) = self.records.get(&KeyBody::record_key(id)).ok_or(Refusal::DoesNotOpen)?;
         let key: KeyBody = body::decode_strict(bytes).unwrap();
@@ -244,9 +247,10 @@ impl Shell {
             KeyChoice::Primary(_) | KeyChoice::Active(_) => {
                 key.active().ok_or(Refusal::NoActiveVersion { key: name })?
             }
-            KeyChoice::Exact(_, number) => {
+            KeyChoice::Exact(_, number) | KeyChoice::Compromised(_, number) => {
                 let version = key.version(*number).ok_or(Refusal::DoesNotOpen)?;
-                if !version.state.opens() {
+                let anyway = matches!(choice, KeyChoice::Compromised(..)) && version.state == State::Compromised;
+                if !version.state.opens() && !anyway {
                     let (version, state) = (*number, version.state);
                     return Err(Refusal::KeyNotUsable { key: name, version, state });
                 }

@@ -139,7 +139,9 @@ async fn what_openssl_wrapped_is_what_is_used() {
     let options = ["rsa_padding_mode:oaep", "rsa_oaep_md:sha256", "rsa_mgf1_md:sha256"];
     let mut command = Command::new("openssl");
     command.args(["pkeyutl", "-encrypt", "-pubin", "-keyform", "DER", "-inkey"]).arg(&public);
-    options.iter().for_each(|option| drop(command.args(["-pkeyopt", option])));
+    for option in options {
+        command.args(["-pkeyopt", option]);
+    }
     let Some(wrapped) = piped(&mut command, &GOOD) else {
         println!("not run: what_openssl_wrapped_is_what_is_used: the program openssl is missing");
         return;

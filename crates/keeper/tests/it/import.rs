@@ -6,7 +6,10 @@ mod refused;
 mod scene;
 mod tampered;
 
+use strongroom_engine::rule::Refusal;
 use strongroom_engine::secret::{Destroy, Imported, Provider, Show};
+use strongroom_keeper::facade::{Failure, KeyProtector};
+use strongroom_secret::Passphrase;
 
 use self::scene::{Canaries, ROWS, assert_all, canary, import_all, row, unprotected};
 use crate::rows::Rows;
@@ -73,6 +76,30 @@ async fn a_repeated_import_changes_nothing() {
     assert_eq!(unprotected(&keeper), ROWS as u64);
     keeper.stop();
     assert!(trail::count(&site, "secret.import") >= 3 * ROWS / 29);
+}
+
+/// What importing in clear is for: a key whose protector is away stops nothing. Only the row that would have to be compared with
+/// what is sealed under the key is refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_key_does_not_stop_an_import_in_clear() {
+    let site = Site::new();
+    let keeper = site.start();
+    put(&keeper, "import/3", &canary(3)).await.unwrap();
+    let passphrase = || Passphrase::from_slice(b"four plain words here");
+    keeper.key_protect(admin(), name("secrets"), KeyProtector::Password(passphrase())).await.unwrap();
+    keeper.stop();
+    drop(keeper);
+    let keeper = site.start();
+    let locked = || Refusal::KeyLocked { key: "secrets".into() };
+    assert_eq!(put(&keeper, "a", b"v").await.unwrap_err(), Failure::Refused(locked()));
+    let outcomes = import_all(&keeper, true).await;
+    assert_eq!(outcomes[3], Err(locked()));
+    assert_eq!(outcomes.iter().filter(|row| matches!(row, Ok(Imported::Created(_)))).count(), ROWS - 1);
+    assert_eq!((unprotected(&keeper), value(&keeper, "import/4").await), (ROWS as u64 - 1, canary(4)));
+    keeper.key_unlock(admin(), name("secrets"), Some(passphrase())).await.unwrap();
+    let again = import_all(&keeper, true).await;
+    assert!(again.iter().all(|row| matches!(row, Ok(Imported::Unchanged(_)))));
+    assert_all(&keeper).await;
 }
 
 /// Without `--clear` the rows are sealed under the application key at once.
