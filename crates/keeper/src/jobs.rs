@@ -135,8 +135,8 @@ struct Flight {
 
 /// How a pass over what is to be done ended.
 enum Pass {
-    /// It looked at everything and sealed so many.
-    Whole(usize),
+    /// It looked at everything, and sealed so many; so many could not be.
+    Whole { sealed: usize, failed: u64 },
     /// The server ends, or the job was paused.
     Broken,
 }
@@ -173,31 +173,51 @@ impl Runner {
     /// Works on one job until it is done, paused, or the server ends.
     fn work(&mut self, id: Id, job: &JobBody) {
         self.again.clear();
-        for look in 0..LOOKS {
-            loop {
-                match self.pass(id, job) {
-                    Pass::Broken => return,
-                    // What is left failed every time.
-                    Pass::Whole(0) => break,
-                    Pass::Whole(_) => {}
-                }
-            }
-            match self.look_again(job) {
-                // What was written in the batch that began it all is found only now.
-                Ok(found) if found > 0 && look + 1 < LOOKS => {}
-                Ok(_) => break,
+        for _ in 0..LOOKS {
+            let Some(failed) = self.passes(id, job) else { return };
+            match self.settle(job) {
+                // Nothing is left but what failed every time.
+                Ok(0) if self.waiting(job) <= failed => break,
+                // What was written in the batch that began it all, or came since, is found only now.
+                Ok(_) => {}
                 Err(error) => {
                     self.unlocked.journal.event(Severity::Error, "job_failed", &describe(&error));
                     return self.rest();
                 }
             }
         }
-        if job.kind == JobKind::Convert
-            && let Err(error) = self.unlocked.store.scrub()
-        {
-            self.unlocked.journal.event(Severity::Error, "scrub_failed", &describe(&error));
-            return self.rest();
+        self.end(id, job);
+    }
+
+    /// Passes until one seals nothing more: how many failed in it. None when the server ends or the job was paused.
+    fn passes(&mut self, id: Id, job: &JobBody) -> Option<u64> {
+        loop {
+            match self.pass(id, job) {
+                Pass::Broken => return None,
+                Pass::Whole { sealed: 0, failed } => return Some(failed),
+                Pass::Whole { .. } => {}
+            }
         }
+    }
+
+    /// Looks at everything once more, and removes old bytes where that belongs to the job. Answers how much was found.
+    fn settle(&self, job: &JobBody) -> Result<usize, StoreError> {
+        let found = self.look_again(job)?;
+        if job.kind == JobKind::Convert && found == 0 {
+            self.unlocked.store.scrub()?;
+        }
+        Ok(found)
+    }
+
+    /// How many are listed as to be done.
+    fn waiting(&self, job: &JobBody) -> u64 {
+        match job.kind {
+            JobKind::Reseal => self.unlocked.resealing.len(),
+            JobKind::Reencrypt | JobKind::Convert => self.unlocked.stored.waiting(),
+        }
+    }
+
+    fn end(&self, id: Id, job: &JobBody) {
         // What proves the end is in the trail before the job says that it is done, whatever happens in between.
         if self.left(job) == 0 && !self.prove(job) {
             return self.rest();
@@ -220,7 +240,7 @@ impl Runner {
     fn pass(&mut self, id: Id, job: &JobBody) -> Pass {
         let begun = Instant::now();
         let mut flights = VecDeque::with_capacity(IN_FLIGHT);
-        let (mut after, mut sealed, mut sent) = (None, 0, 0);
+        let (mut after, mut sealed, mut failed, mut sent) = (None, 0, 0, 0);
         loop {
             if self.has_ended() || self.is_paused(id) {
                 flights.into_iter().for_each(|flight: Flight| drop(flight.answered.blocking_recv()));
@@ -230,15 +250,23 @@ impl Runner {
             let records = self.take(job, &mut after, most);
             let is_last = records.is_empty();
             sent += records.len();
-            if !is_last && let Some(flight) = self.send(job.kind, records) {
-                flights.push_back(flight);
+            match self.send(job.kind, records) {
+                Some(flight) => flights.push_back(flight),
+                None if is_last => {}
+                // Too much is waiting: another pass takes them.
+                None => {
+                    sealed += 1;
+                    self.rest();
+                }
             }
             while flights.len() >= in_flight || (is_last && !flights.is_empty()) {
                 let Some(flight) = flights.pop_front() else { break };
-                sealed += self.land(flight);
+                let (done, not) = self.land(flight);
+                sealed += done;
+                failed += not;
             }
             if is_last && self.again.is_empty() {
-                return Pass::Whole(sealed);
+                return Pass::Whole { sealed, failed };
             }
             self.keep_pace(job, sent, begun);
         }
@@ -273,6 +301,9 @@ impl Runner {
     }
 
     fn send(&self, kind: JobKind, records: Vec<RecordKey>) -> Option<Flight> {
+        if records.is_empty() {
+            return None;
+        }
         let (answer, answered) = oneshot::channel();
         let sent = match kind {
             JobKind::Reseal => self.submit(Reseal { records: records.clone() }, answer),
@@ -285,18 +316,18 @@ impl Runner {
         Some(Flight { records, answered })
     }
 
-    /// What became of a commit; how many values it sealed.
-    fn land(&mut self, flight: Flight) -> usize {
+    /// What became of a commit: how many values it sealed, and how many could not be.
+    fn land(&mut self, flight: Flight) -> (usize, u64) {
         match flight.answered.blocking_recv().unwrap_or(Err(Failure::Stopping)) {
             Ok(reply) => {
                 self.again.extend(flight.records.get(reply.looked_at..).unwrap_or_default());
-                reply.sealed
+                (reply.sealed, reply.failed.len() as u64)
             }
             Err(failure) => {
                 self.unlocked.journal.event(Severity::Warning, "job_waits", &failure.to_string());
                 self.rest();
                 // Whatever it was, it is tried again: a job that gives up leaves values behind.
-                usize::from(!matches!(failure, Failure::Refused(_)))
+                (usize::from(!matches!(failure, Failure::Refused(_))), 0)
             }
         }
     }

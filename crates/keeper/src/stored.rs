@@ -90,6 +90,11 @@ impl StoredValues {
         counts
     }
 
+    /// How many values are to be sealed again, whatever they are sealed under.
+    pub fn waiting(&self) -> u64 {
+        self.state.lock().older.values().map(|records| records.len() as u64).sum()
+    }
+
     /// How many values have no layer of an application key at all.
     pub fn unprotected(&self) -> u64 {
         self.state.lock().older.get(&CLEAR).map_or(0, |records| records.len() as u64)
