@@ -27,6 +27,9 @@ pub struct Status {
     pub epoch: u64,
     /// Records that failed verification and are kept aside.
     pub quarantined: u64,
+    /// Values that were imported without the layer of an application key and not converted yet.
+    #[serde(default)]
+    pub unprotected: u64,
     /// Whether changes are accepted now.
     pub writable: bool,
     /// Whether the audit trail can be written now.
@@ -82,6 +85,7 @@ impl Example for Status {
             secrets: 17,
             epoch: 63,
             quarantined: 0,
+            unprotected: 0,
             writable: true,
             auditing: true,
             copies: 1,

@@ -213,7 +213,7 @@ impl Runner {
     fn waiting(&self, job: &JobBody) -> u64 {
         match job.kind {
             JobKind::Reseal => self.unlocked.resealing.len(),
-            JobKind::Reencrypt | JobKind::Convert => self.unlocked.stored.waiting(),
+            JobKind::Reencrypt | JobKind::Convert => self.unlocked.stored.waiting(job.kind == JobKind::Convert),
         }
     }
 
@@ -290,7 +290,7 @@ impl Runner {
         let records = match job.kind {
             JobKind::Reseal => self.unlocked.resealing.older(*after, most),
             JobKind::Reencrypt | JobKind::Convert => {
-                let ids = self.unlocked.stored.older(after.map(|key| key.id), most);
+                let ids = self.unlocked.stored.older(after.map(|key| key.id), most, job.kind == JobKind::Convert);
                 ids.into_iter().map(|id| RecordKey::new(RecordKind::SecretVersion, id)).collect()
             }
         };

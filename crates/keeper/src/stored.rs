@@ -26,6 +26,13 @@ struct State {
 /// What the scan of a start found: records by key version.
 pub type Found = BTreeMap<(Id, u32), Vec<Id>>;
 
+impl State {
+    /// The records under each version, those without the layer of an application key only where they are wanted.
+    fn listed(&self, clear: bool) -> impl Iterator<Item = &BTreeSet<Id>> {
+        self.older.iter().filter(move |(under, _)| clear || **under != CLEAR).map(|(_, records)| records)
+    }
+}
+
 impl StoredValues {
     /// After a start: everything that was found, and which version is active.
     pub fn of(found: Found, active: Option<(Id, u32)>) -> Self {
@@ -91,8 +98,9 @@ impl StoredValues {
     }
 
     /// How many values are to be sealed again, whatever they are sealed under.
-    pub fn waiting(&self) -> u64 {
-        self.state.lock().older.values().map(|records| records.len() as u64).sum()
+    pub fn waiting(&self, clear: bool) -> u64 {
+        let state = self.state.lock();
+        state.listed(clear).map(|records| records.len() as u64).sum()
     }
 
     /// How many values have no layer of an application key at all.
@@ -109,10 +117,10 @@ impl StoredValues {
     }
 
     /// At most `limit` records after `after` that are to be sealed again, in rising order.
-    pub fn older(&self, after: Option<Id>, limit: usize) -> Vec<Id> {
+    pub fn older(&self, after: Option<Id>, limit: usize, clear: bool) -> Vec<Id> {
         let state = self.state.lock();
         let mut records: Vec<Id> = Vec::with_capacity(limit * state.older.len().min(4));
-        for listed in state.older.values() {
+        for listed in state.listed(clear) {
             match after {
                 Some(after) => records
                     .extend(listed.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded)).take(limit)),

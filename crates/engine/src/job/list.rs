@@ -122,7 +122,7 @@ pub(super) fn view(facts: &mut Facts<'_>, id: Id, job: &JobBody) -> Result<JobVi
 pub(super) fn left(facts: &mut Facts<'_>, job: &JobBody) -> Result<u64, Stop> {
     let stored = facts.stored(job.key_id)?;
     let older: u64 = stored.iter().filter(|(version, _)| *version < job.key_version).map(|(_, count)| count).sum();
-    let clear = if job.kind == JobKind::Reseal { 0 } else { clear(facts)? };
+    let clear = if job.kind == JobKind::Convert { clear(facts)? } else { 0 };
     Ok(older + clear)
 }
 

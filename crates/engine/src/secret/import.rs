@@ -4,7 +4,7 @@ use strongroom_envelope::value::{self, Purpose};
 use strongroom_envelope::{Id, RecordKind, body};
 use strongroom_secret::SecretBytes;
 
-use super::body::{SecretBody, SecretVersionBody, VersionEntry};
+use super::body::{Provider, SecretBody, SecretVersionBody, VersionEntry};
 use super::find::{Found, find};
 use super::get::{open, version_record};
 use super::put::{head_change, place};
@@ -86,7 +86,9 @@ impl Operation for Import {
             };
             rows.push(outcome);
         }
-        facts.permit(Self::ACTION, Object::System)?;
+        // Its line says where values were taken without that layer.
+        let object = if self.clear { Object::Name(Provider::Cleartext.word()) } else { Object::System };
+        facts.permit(Self::ACTION, object)?;
         Ok(facts.commit(ImportReply { rows }, changes))
     }
 }

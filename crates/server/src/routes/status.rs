@@ -23,6 +23,7 @@ pub(super) fn status(shell: &Shell, status: Status) -> wire::Status {
         secrets: status.secrets,
         epoch: status.epoch,
         quarantined: status.quarantined,
+        unprotected: status.unprotected,
         writable: status.writable,
         auditing: status.auditing,
         copies: status.copies,
