@@ -30,6 +30,8 @@ use crate::worker::{Run, Workers, ask, entry, system_caller};
 const IN_FLIGHT: usize = 3;
 /// Records of a commit while others want to be answered: a worker is not held up for long.
 const FEW: usize = 8;
+/// How long nothing is sent then.
+const STEP_BACK: Duration = Duration::from_millis(3);
 /// Requests since the last commit from which on others count as wanting to be answered.
 const BUSY: u64 = 2;
 /// How long is waited after a failure that may pass, such as a full disk.
@@ -268,6 +270,9 @@ impl Runner {
             if is_last && self.again.is_empty() {
                 return Pass::Whole { sealed, failed };
             }
+            if most == FEW {
+                self.step_back();
+            }
             self.keep_pace(job, sent, begun);
         }
     }
@@ -277,6 +282,13 @@ impl Runner {
         let answered = self.unlocked.answered.load(Ordering::Relaxed);
         let since = answered.wrapping_sub(std::mem::replace(&mut self.seen, answered));
         since >= BUSY
+    }
+
+    /// Leaves the processors to others for a moment.
+    fn step_back(&self) {
+        if self.unlocked.job_bell.wait(Some(STEP_BACK)) {
+            self.unlocked.job_bell.ring();
+        }
     }
 
     /// The next records: first those that were too large before.

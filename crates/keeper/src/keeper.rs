@@ -129,7 +129,11 @@ impl Keeper {
             attempt: 0,
             answer,
         };
-        run.submit()?;
+        if run.operation.is_light() && run.caller.retry.is_none() {
+            run.work();
+        } else {
+            run.submit()?;
+        }
         answered.await.unwrap_or(Err(Failure::Stopping))
     }
 

@@ -143,7 +143,8 @@ impl<O: Operation> Run<O> {
         workers.submit(Work::Run(Box::new(move || self.work())))
     }
 
-    fn work(self) {
+    /// Runs it here and now.
+    pub fn work(self) {
         if !self.unlocked.witness.is_open() {
             return self.reply(Err(Failure::AuditUnavailable));
         }
