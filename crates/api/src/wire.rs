@@ -23,6 +23,15 @@ where
     T::deserialize(word.into_deserializer())
 }
 
+/// A field that may be left out, but is not null.
+pub(crate) fn present<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
 /// Secret bytes on the wire: standard base64 with padding (RFC 4648, section 4).
 ///
 /// Text is decoded straight into wiped memory and encoded in pieces on the stack; nothing of it is kept elsewhere.

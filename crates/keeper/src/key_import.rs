@@ -99,10 +99,8 @@ impl Inner {
         let opened = self.unsealed().and_then(|_| {
             let pair = self.wrapping.lock();
             let pair = pair.as_ref().filter(|pair| pair.id == id && pair.made.elapsed() < LIFETIME);
-            let over = || Refusal::Invalid {
-                field: "wrapping_key",
-                reason: "this wrapping key is not used any more; ask for a new one and wrap the key again".to_owned(),
-            };
+            // Whoever asked for it too long ago asks for a new one and wraps the key again.
+            let over = || Refusal::NotFound { what: "wrapping key", target: id.to_string() };
             Ok(open(&pair.ok_or_else(over)?.private, wrapped)?)
         });
         if let Err(failure) = &opened {

@@ -37,7 +37,7 @@ pub fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::KeyNotUsable { .. } => "key_not_usable",
         Refusal::AwaitsDestruction { .. } => "key_awaits_destruction",
         Refusal::NoActiveVersion { .. } => "no_active_version",
-        Refusal::WrongPurpose { .. } => "wrong_purpose",
+        Refusal::WrongPurpose { .. } | Refusal::WrongAlgorithm { .. } => "wrong_purpose",
         Refusal::NoTransition { .. } => "no_transition",
         Refusal::KeyInUse { .. } => "key_in_use",
         Refusal::Quarantined { .. } => "quarantined",

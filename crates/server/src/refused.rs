@@ -75,7 +75,12 @@ impl From<&Failure> for Refused {
 impl From<&Refusal> for Refused {
     fn from(refusal: &Refusal) -> Self {
         let fix = match refusal {
-            Refusal::NotFound { what: "key", .. } => Some("check the name or id; `strongroom key list` shows what is there"),
+            Refusal::NotFound { what: "key", .. } => {
+                Some("check the name or id; `strongroom key list` shows what is there")
+            }
+            Refusal::NotFound { what: "wrapping key", .. } => {
+                Some("each is used for an hour only: ask for a new one with key.wrapping, and wrap the key again")
+            }
             Refusal::NotFound { what: "job", .. } => Some("check the id; `strongroom job list` shows what is there"),
             _ => None,
         };
@@ -98,6 +103,7 @@ pub(crate) const fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::AwaitsDestruction { key: _, version: _ } => Code::KeyAwaitsDestruction,
         Refusal::NoActiveVersion { key: _ } => Code::NoActiveVersion,
         Refusal::WrongPurpose { key: _, purpose: _ } => Code::WrongPurpose,
+        Refusal::WrongAlgorithm { algorithm: _, purpose: _ } => Code::WrongPurpose,
         Refusal::NoTransition { key: _, version: _, state: _, wanted: _ } => Code::NoTransition,
         Refusal::KeyInUse { key: _, version: _, count: _ } => Code::KeyInUse,
         Refusal::Quarantined { target: _, finding: _ } => Code::Quarantined,

@@ -35,6 +35,7 @@ pub struct CreateRequest {
     pub purpose: Purpose,
     /// What MACs or signatures are made with: `hmac-sha-256`; `ed25519`, `ecdsa-p256-sha-256`, `rsa-pss-3072-sha-256`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = form::ALGORITHM))]
     pub algorithm: Option<String>,
     /// After how long the server makes a new version by itself: one minute to 3,660 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -269,6 +270,7 @@ pub struct ProtectRequest {
     #[schemars(extend("pattern" = form::NAME))]
     pub name: String,
     /// `root`, `rsa:NAME`, `pkcs11:NAME`, `plugin:NAME` (sections of the server's configuration), `password`, `shares`.
+    #[schemars(extend("pattern" = form::KEY_PROTECTOR))]
     pub with: String,
     /// For `pkcs11`: the token's label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -345,6 +347,7 @@ pub struct ImportRequest {
     pub purpose: Option<Purpose>,
     /// What MACs or signatures are made with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = form::ALGORITHM))]
     pub algorithm: Option<String>,
     /// Under which public key it is wrapped.
     #[schemars(extend("format" = "uuid"))]

@@ -2,35 +2,47 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::EXAMPLE_ID;
 use crate::error::Code;
 use crate::form;
 use crate::operation::Example;
-use crate::wire::WireSecret;
+use crate::wire::{WireSecret, present};
 
 /// An encryption context: names and texts that must be the same when a value is decrypted. The names stand in the audit trail.
 pub type Context = BTreeMap<String, String>;
 
+/// What a context looks like.
+fn context_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 16,
+        "propertyNames": { "minLength": 1, "maxLength": 256, "pattern": form::ASCII },
+        "additionalProperties": { "type": "string", "maxLength": 256, "pattern": form::ASCII }
+    })
+}
+
 /// Seals one value, or many.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "KeyEncryptRequest")]
+#[schemars(rename = "KeyEncryptRequest", extend("oneOf" = [{"required": ["value_base64"]}, {"required": ["items"]}]))]
 #[serde(deny_unknown_fields)]
 pub struct EncryptRequest {
     /// The key's name or id.
     #[schemars(extend("pattern" = form::NAME))]
     pub name: String,
     /// The one value, at most 1 MiB.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WireSecret")]
     pub value_base64: Option<WireSecret>,
-    /// The one value's context.
+    /// The value's context; for many, the context of those that have none of their own.
     #[serde(default, skip_serializing_if = "Context::is_empty")]
+    #[schemars(schema_with = "context_schema")]
     pub context: Context,
     /// Many values instead, 1 to 1000; one that cannot be sealed does not fail the others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1000))]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<EncryptItem>", length(min = 1, max = 1000))]
     pub items: Option<Vec<EncryptItem>>,
 }
 
@@ -43,6 +55,7 @@ pub struct EncryptItem {
     pub value_base64: WireSecret,
     /// Its context.
     #[serde(default, skip_serializing_if = "Context::is_empty")]
+    #[schemars(schema_with = "context_schema")]
     pub context: Context,
 }
 
@@ -86,21 +99,23 @@ pub struct ItemError {
 
 /// Opens one value, or many.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "KeyDecryptRequest")]
+#[schemars(rename = "KeyDecryptRequest", extend("oneOf" = [{"required": ["ciphertext"]}, {"required": ["items"]}]))]
 #[serde(deny_unknown_fields)]
 pub struct DecryptRequest {
     /// The key's name or id.
     #[schemars(extend("pattern" = form::NAME))]
     pub name: String,
     /// The one sealed value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub ciphertext: Option<String>,
-    /// The one value's context, as it was when it was sealed.
+    /// The value's context, as it was when it was sealed; for many, the context of those that have none of their own.
     #[serde(default, skip_serializing_if = "Context::is_empty")]
+    #[schemars(schema_with = "context_schema")]
     pub context: Context,
     /// Many sealed values instead, 1 to 1000; one that does not open does not fail the others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1000))]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<DecryptItem>", length(min = 1, max = 1000))]
     pub items: Option<Vec<DecryptItem>>,
     /// Also open what a compromised version sealed; needs a permission of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -116,6 +131,7 @@ pub struct DecryptItem {
     pub ciphertext: String,
     /// Its context, as it was when it was sealed.
     #[serde(default, skip_serializing_if = "Context::is_empty")]
+    #[schemars(schema_with = "context_schema")]
     pub context: Context,
 }
 
@@ -153,21 +169,23 @@ pub struct Plaintext {
 
 /// Seals sealed values again under the active version; the plaintext never leaves the server.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "KeyRewrapRequest")]
+#[schemars(rename = "KeyRewrapRequest", extend("oneOf" = [{"required": ["ciphertext"]}, {"required": ["items"]}]))]
 #[serde(deny_unknown_fields)]
 pub struct RewrapRequest {
     /// The key's name or id.
     #[schemars(extend("pattern" = form::NAME))]
     pub name: String,
     /// The one sealed value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub ciphertext: Option<String>,
-    /// The one value's context.
+    /// The value's context; for many, the context of those that have none of their own.
     #[serde(default, skip_serializing_if = "Context::is_empty")]
+    #[schemars(schema_with = "context_schema")]
     pub context: Context,
     /// Many sealed values instead, 1 to 1000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1000))]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<DecryptItem>", length(min = 1, max = 1000))]
     pub items: Option<Vec<DecryptItem>>,
 }
 
@@ -181,6 +199,7 @@ pub struct DatakeyRequest {
     pub name: String,
     /// Its context.
     #[serde(default, skip_serializing_if = "Context::is_empty")]
+    #[schemars(schema_with = "context_schema")]
     pub context: Context,
     /// Answer the sealed data key only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -297,7 +316,7 @@ pub struct VerifyRequest {
 
 /// A message and what was made of it.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "KeyVerifyItem")]
+#[schemars(rename = "KeyVerifyItem", extend("oneOf" = [{"required": ["mac_base64"]}, {"required": ["signature_base64"]}]))]
 #[serde(deny_unknown_fields)]
 pub struct VerifyItem {
     /// The message.
@@ -306,10 +325,12 @@ pub struct VerifyItem {
     #[schemars(range(min = 1, max = u32::MAX))]
     pub version: u32,
     /// The MAC that was made of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WireSecret")]
     pub mac_base64: Option<WireSecret>,
     /// Or the signature.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WireSecret")]
     pub signature_base64: Option<WireSecret>,
 }
 

@@ -64,8 +64,7 @@ impl Create {
         }
         let algorithm = self.algorithm.or_else(|| Algorithm::usual(self.purpose));
         if let Some(algorithm) = algorithm.filter(|algorithm| algorithm.purpose() != self.purpose) {
-            let (word, purpose) = (algorithm.word(), self.purpose.word());
-            return invalid("algorithm", format!("{word} is not for keys of the purpose {purpose}"));
+            return Err(Refusal::WrongAlgorithm { algorithm, purpose: self.purpose });
         }
         if self.rotation_period.is_some_and(|period| !PERIODS.contains(&period)) {
             return invalid("rotation_period_seconds", "choose one minute to 3,660 days".to_owned());

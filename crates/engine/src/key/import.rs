@@ -67,9 +67,8 @@ impl Import {
         if self.purpose.is_some_and(|purpose| purpose != key.purpose) {
             return Err(Refusal::WrongPurpose { key: key.name.to_string(), purpose: key.purpose }.into());
         }
-        if self.algorithm.is_some_and(|algorithm| Some(algorithm) != key.algorithm) {
-            let reason = "the key that is there is of another algorithm".to_owned();
-            return Err(Refusal::Invalid { field: "algorithm", reason }.into());
+        if let Some(algorithm) = self.algorithm.filter(|algorithm| Some(*algorithm) != key.algorithm) {
+            return Err(Refusal::WrongAlgorithm { algorithm, purpose: key.purpose }.into());
         }
         self.check(key.algorithm)?;
         let wraps = facts.wraps(Some(found.id))?;

@@ -45,14 +45,14 @@ impl Operation for Rotate {
 
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<RotateReply>, Stop> {
         let found: Found<'_, KeyBody> = existing(facts, Self::ACTION, &self.selector)?;
+        if self.rate == Some(0) {
+            let reason = "choose at least one value a second, or pause the job".to_owned();
+            return Err(Refusal::Invalid { field: "rate", reason }.into());
+        }
         let mut key = found.body.clone();
         let active = key.active().map_or(0, |version| version.number);
         if let Some(expected) = self.expected_version.filter(|expected| *expected != active) {
             return Err(Refusal::VersionConflict { expected, found: active }.into());
-        }
-        if self.rate == Some(0) {
-            let reason = "choose at least one value a second, or pause the job".to_owned();
-            return Err(Refusal::Invalid { field: "rate", reason }.into());
         }
         let wraps = facts.wraps(Some(found.id))?;
         let stored = facts.stored(found.id)?;

@@ -2,7 +2,7 @@
 
 use strongroom_envelope::value::Purpose;
 
-use crate::key::State;
+use crate::key::{Algorithm, State};
 
 /// Why an operation was refused. The shell turns each into one error code; none holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,6 +95,14 @@ pub enum Refusal {
         /// Name of the key.
         key: String,
         /// What it is for.
+        purpose: Purpose,
+    },
+    /// The algorithm is not one for keys of this purpose, or not the one of the key that is there.
+    #[error("{} is not what this key is used with; its purpose is {}", algorithm.word(), purpose.word())]
+    WrongAlgorithm {
+        /// The algorithm asked for.
+        algorithm: Algorithm,
+        /// What the key is for.
         purpose: Purpose,
     },
     /// There is no way from the version's state to the one asked for.

@@ -50,13 +50,15 @@ fn what_may_be_created() {
         (make("transactions", Purpose::Values, None, None), "name"),
         (make("b", Purpose::Secrets, None, None), "purpose"),
         (make("b", Purpose::Key, None, None), "purpose"),
-        (make("b", Purpose::Values, Some(Algorithm::HmacSha256), None), "algorithm"),
-        (make("b", Purpose::Mac, Some(Algorithm::Ed25519), None), "algorithm"),
         (make("b", Purpose::Values, None, Some(59_999)), "rotation_period_seconds"),
     ];
     for (create, field) in refused {
         let refused = shell.admin(&create).map(drop);
         assert!(matches!(refused, Err(Refusal::Invalid { field: found, .. }) if found == field), "{field}");
+    }
+    for (purpose, algorithm) in [(Purpose::Values, Algorithm::HmacSha256), (Purpose::Mac, Algorithm::Ed25519)] {
+        let refused = shell.admin(&make("b", purpose, Some(algorithm), None)).map(drop);
+        assert_eq!(refused, Err(Refusal::WrongAlgorithm { algorithm, purpose }));
     }
     let listed = shell.admin(&List { prefix: String::new(), after: None, limit: 10 }).unwrap();
     let names: Vec<_> = listed.keys.iter().map(|key| key.name.as_str()).collect();

@@ -38,7 +38,8 @@ fn every_measure_is_reported_once_and_explained() {
                 "keys_not_dumped",
                 "keys_wiped_on_fork",
                 "no_swap",
-                "machine_copies_noticed"
+                "machine_copies_noticed",
+                "descriptors_kept_back"
             ]
         );
         assert!(first.measures.iter().all(|one| !one.detail.is_empty()));

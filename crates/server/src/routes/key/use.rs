@@ -25,8 +25,9 @@ impl Route for wire::EncryptRequest {
         };
         let (items, many) = match (self.value_base64, self.items) {
             (Some(value), None) => (vec![item(value, &self.context)], false),
-            (None, Some(items)) if self.context.is_empty() => {
-                (items.into_iter().map(|one| item(one.value_base64, &one.context)).collect(), true)
+            (None, Some(items)) => {
+                let items = items.into_iter();
+                (items.map(|one| item(one.value_base64, own(&one.context, &self.context))).collect(), true)
             }
             _ => return Err(one_or_many("value_base64").into()),
         };
@@ -140,11 +141,17 @@ fn ciphertexts(
 ) -> Result<(Vec<rule::DecryptItem>, bool), Refusal> {
     match (one, many) {
         (Some(text), None) => Ok((vec![ciphertext(&text, &pairs)], false)),
-        (None, Some(items)) if pairs.is_empty() => {
-            Ok((items.iter().map(|item| ciphertext(&item.ciphertext, &item.context)).collect(), true))
+        (None, Some(items)) => {
+            let item = |item: &wire::DecryptItem| ciphertext(&item.ciphertext, own(&item.context, &pairs));
+            Ok((items.iter().map(item).collect(), true))
         }
         _ => Err(one_or_many("ciphertext")),
     }
+}
+
+/// The context of an item, or the request's when it has none.
+fn own<'a>(item: &'a wire::Context, request: &'a wire::Context) -> &'a wire::Context {
+    if item.is_empty() { request } else { item }
 }
 
 /// What is no sealed value in text form at all opens as little as one that was changed, and is answered alike.
@@ -153,7 +160,7 @@ fn ciphertext(text: &str, pairs: &wire::Context) -> rule::DecryptItem {
 }
 
 fn one_or_many(field: &'static str) -> Refusal {
-    let reason = format!("give either one `{field}` with its `context`, or `items` that each have both");
+    let reason = format!("give either one `{field}`, or `items`");
     Refusal::Invalid { field, reason }
 }
 
