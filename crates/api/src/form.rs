@@ -8,8 +8,6 @@ pub(crate) const PREFIX: &str = "^([A-Za-z0-9][A-Za-z0-9._@-]{0,127}(/[A-Za-z0-9
 pub(crate) const TIME: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z$";
 /// Text without control characters.
 pub(crate) const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
-/// Printable ASCII, of which a character is a byte; other text is taken as far as its bytes fit.
-pub(crate) const ASCII: &str = "^[ -~]*$";
 /// How a key signs or makes MACs.
 pub(crate) const ALGORITHM: &str = "^(hmac-sha-256|ed25519|ecdsa-p256-sha-256|rsa-pss-3072-sha-256)$";
 /// What wraps the versions of a key.

@@ -19,8 +19,8 @@ fn context_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "maxProperties": 16,
-        "propertyNames": { "minLength": 1, "maxLength": 256, "pattern": form::ASCII },
-        "additionalProperties": { "type": "string", "maxLength": 256, "pattern": form::ASCII }
+        "propertyNames": { "minLength": 1, "maxLength": 256 },
+        "additionalProperties": { "type": "string", "maxLength": 256 }
     })
 }
 

@@ -56,18 +56,19 @@ impl Create {
     pub(super) fn check(&self) -> Result<Option<Algorithm>, Refusal> {
         let invalid = |field, reason: String| Err(Refusal::Invalid { field, reason });
         if BUILT_IN.contains(&self.name.as_str()) {
-            return invalid("name", format!("the server makes the key `{}` by itself", self.name));
+            // The server makes it by itself, if not today.
+            return Err(Refusal::NameTaken { name: self.name.to_string() });
         }
         if !matches!(self.purpose, Purpose::Values | Purpose::Mac | Purpose::Sign) {
             let reason = format!("keys for {} are made by the server; choose values, mac or sign", self.purpose.word());
             return invalid("purpose", reason);
         }
+        if self.rotation_period.is_some_and(|period| !PERIODS.contains(&period)) {
+            return invalid("rotation_period_seconds", "choose one minute to 3,660 days".to_owned());
+        }
         let algorithm = self.algorithm.or_else(|| Algorithm::usual(self.purpose));
         if let Some(algorithm) = algorithm.filter(|algorithm| algorithm.purpose() != self.purpose) {
             return Err(Refusal::WrongAlgorithm { algorithm, purpose: self.purpose });
-        }
-        if self.rotation_period.is_some_and(|period| !PERIODS.contains(&period)) {
-            return invalid("rotation_period_seconds", "choose one minute to 3,660 days".to_owned());
         }
         Ok(algorithm)
     }

@@ -47,7 +47,6 @@ fn what_may_be_created() {
     let taken = shell.admin(&make("a", Purpose::Values, None, None)).map(drop);
     assert_eq!(taken, Err(Refusal::NameTaken { name: "a".to_owned() }));
     let refused = [
-        (make("transactions", Purpose::Values, None, None), "name"),
         (make("b", Purpose::Secrets, None, None), "purpose"),
         (make("b", Purpose::Key, None, None), "purpose"),
         (make("b", Purpose::Values, None, Some(59_999)), "rotation_period_seconds"),
@@ -56,6 +55,8 @@ fn what_may_be_created() {
         let refused = shell.admin(&create).map(drop);
         assert!(matches!(refused, Err(Refusal::Invalid { field: found, .. }) if found == field), "{field}");
     }
+    let reserved = shell.admin(&make("transactions", Purpose::Values, None, None)).map(drop);
+    assert_eq!(reserved, Err(Refusal::NameTaken { name: "transactions".to_owned() }));
     for (purpose, algorithm) in [(Purpose::Values, Algorithm::HmacSha256), (Purpose::Mac, Algorithm::Ed25519)] {
         let refused = shell.admin(&make("b", purpose, Some(algorithm), None)).map(drop);
         assert_eq!(refused, Err(Refusal::WrongAlgorithm { algorithm, purpose }));

@@ -349,10 +349,10 @@ async fn requests_that_make_no_sense() {
     create(&site.local().await, "k", Purpose::Values).await;
     let mut stream = socket(&site.folders.data()).await;
     let cases = [
-        ("key.create", json!({"name": "secrets", "purpose": "values"}), "invalid"),
+        ("key.create", json!({"name": "secrets", "purpose": "values"}), "name_taken"),
         ("key.create", json!({"name": "x", "purpose": "secrets"}), "malformed"),
         ("key.create", json!({"name": "x", "purpose": {"values": null}}), "malformed"),
-        ("key.create", json!({"name": "x", "purpose": "values", "algorithm": "hmac-sha-256"}), "invalid"),
+        ("key.create", json!({"name": "x", "purpose": "values", "algorithm": "hmac-sha-256"}), "wrong_purpose"),
         ("key.create", json!({"name": "x", "purpose": "mac", "algorithm": "md5"}), "invalid"),
         ("key.create", json!({"name": "x", "purpose": "values", "rotation_period_seconds": 1}), "invalid"),
         ("key.create", json!({"name": "01980c3e-2b6a-7c1d-9f00-5a3d1c2b4e6f", "purpose": "values"}), "invalid"),
