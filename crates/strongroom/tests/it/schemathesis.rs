@@ -151,9 +151,24 @@ fn as_the_service_account() {
     asked.put("kept");
     asked.over_the_socket(examples(), &["--exclude-operation-id=lock"]);
     let answered = asked.answered();
-    // Nothing is in quarantine, and no id that is made up is one of a token.
-    let never = ["lock", "quarantine.release", "token.revoke"];
-    for operation in OPERATIONS.iter().map(|operation| operation.word).filter(|word| !never.contains(word)) {
+    // Nothing is in quarantine, no id that is made up is one of a token or a job, and no wrapped key opens; the others find by
+    // chance what they need: a key of the right purpose, a version in the right state, a protector of this kind.
+    let never = ["lock", "quarantine.release", "token.revoke", "job.show", "job.pause", "job.resume", "key.import"];
+    let by_chance = [
+        "key.decrypt",
+        "key.rewrap",
+        "key.mac",
+        "key.sign",
+        "key.verify",
+        "key.state",
+        "key.destroy",
+        "key.undestroy",
+        "key.protect",
+        "key.unlock",
+        "protector.replace",
+    ];
+    let sure = |word: &&str| !never.contains(word) && !by_chance.contains(word);
+    for operation in OPERATIONS.iter().map(|operation| operation.word).filter(sure) {
         assert!(answered.contains_key(&(operation.into(), "ok".into())), "{operation} was never done: {answered:?}");
     }
     asked.close(State::Unlocked);
