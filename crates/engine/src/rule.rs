@@ -21,11 +21,6 @@ pub trait Operation: Send + 'static {
     type Reply: Reply;
     /// The word of this operation in policy, audit, HTTP and on the command line.
     const ACTION: Action;
-    /// Whether the rule asks for nothing but names and keys, which are in memory, and is done in microseconds: then handing it to
-    /// another thread costs more than running it.
-    fn is_light(&self) -> bool {
-        false
-    }
     /// The rule. It must call [`Facts::permit`] before it returns [`Done`]; the shell refuses a reply otherwise.
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<Self::Reply>, Stop>;
 }

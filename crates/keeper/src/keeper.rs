@@ -129,11 +129,7 @@ impl Keeper {
             attempt: 0,
             answer,
         };
-        if run.operation.is_light() && run.caller.retry.is_none() {
-            run.work();
-        } else {
-            run.submit()?;
-        }
+        run.submit()?;
         answered.await.unwrap_or(Err(Failure::Stopping))
     }
 

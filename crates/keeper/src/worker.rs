@@ -143,8 +143,7 @@ impl<O: Operation> Run<O> {
         workers.submit(Work::Run(Box::new(move || self.work())))
     }
 
-    /// Runs it here and now.
-    pub fn work(self) {
+    fn work(self) {
         if !self.unlocked.witness.is_open() {
             return self.reply(Err(Failure::AuditUnavailable));
         }

@@ -19,15 +19,6 @@ pub const PLAINTEXT_BYTES: usize = 1 << 20;
 /// The longest sealed value.
 pub const CIPHERTEXT_BYTES: usize = PLAINTEXT_BYTES + value::LEAST_LENGTH;
 
-/// Bytes and items up to which using a key takes microseconds.
-const LIGHT: (usize, usize) = (4096, 16);
-
-/// Whether values of these lengths are sealed, opened or made a MAC of in microseconds.
-pub(super) fn is_light(lengths: impl ExactSizeIterator<Item = usize>) -> bool {
-    let (bytes, items) = LIGHT;
-    lengths.len() <= items && lengths.sum::<usize>() <= bytes
-}
-
 /// The active version of the key that is meant. The key's record is not read: what memory holds of it is as new as the index.
 pub(super) fn active(facts: &mut Facts<'_>, action: Action, selector: &Selector) -> Result<Arc<KeyHandle>, Stop> {
     let id = permitted_id(facts, action, selector)?;

@@ -4,7 +4,7 @@ use strongroom_envelope::Id;
 use strongroom_envelope::value::Context;
 use strongroom_secret::SecretBytes;
 
-use super::apply::{alone, check_batch, is_light, named, note_contexts, open, permitted_id, refuse_only};
+use super::apply::{alone, check_batch, named, note_contexts, open, permitted_id, refuse_only};
 use crate::name::{Name, Selector};
 use crate::policy::{Action, Object};
 use crate::rule::{Done, Facts, KeyChoice, Operation, Refusal, Reply, Stop};
@@ -45,10 +45,6 @@ pub struct DecryptReply {
 impl Operation for Decrypt {
     type Reply = DecryptReply;
     const ACTION: Action = Action::KeyDecrypt;
-
-    fn is_light(&self) -> bool {
-        is_light(self.items.iter().map(|item| item.sealed.len()))
-    }
 
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<DecryptReply>, Stop> {
         let key_id = permitted_id(facts, Self::ACTION, &self.selector)?;

@@ -4,7 +4,7 @@ use strongroom_envelope::Id;
 use strongroom_envelope::value::Context;
 use strongroom_secret::SecretBytes;
 
-use super::apply::{active, check_batch, is_light, note_contexts, refuse_only, seal};
+use super::apply::{active, check_batch, note_contexts, refuse_only, seal};
 use super::make::KEY_BYTES;
 use crate::name::{Name, Selector};
 use crate::policy::Action;
@@ -46,10 +46,6 @@ pub struct EncryptReply {
 impl Operation for Encrypt {
     type Reply = EncryptReply;
     const ACTION: Action = Action::KeyEncrypt;
-
-    fn is_light(&self) -> bool {
-        is_light(self.items.iter().map(|item| item.value.len()))
-    }
 
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<EncryptReply>, Stop> {
         let key = active(facts, Self::ACTION, &self.selector)?;
@@ -95,10 +91,6 @@ pub struct DataKeyReply {
 impl Operation for DataKey {
     type Reply = DataKeyReply;
     const ACTION: Action = Action::KeyDatakey;
-
-    fn is_light(&self) -> bool {
-        true
-    }
 
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<DataKeyReply>, Stop> {
         let key = active(facts, Self::ACTION, &self.selector)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use strongroom_envelope::Id;
 use strongroom_secret::SecretBytes;
 
-use super::apply::{active, alone, check_batch, is_light, named, permitted_id};
+use super::apply::{active, alone, check_batch, named, permitted_id};
 use crate::name::{Name, Selector};
 use crate::policy::Action;
 use crate::rule::{Done, Facts, KeyChoice, KeyHandle, Material, Operation, Refusal, Reply, Stop};
@@ -35,10 +35,6 @@ pub struct MacReply {
 impl Operation for MakeMac {
     type Reply = MacReply;
     const ACTION: Action = Action::KeyMac;
-
-    fn is_light(&self) -> bool {
-        is_light(self.messages.iter().map(SecretBytes::len))
-    }
 
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<MacReply>, Stop> {
         let key = active(facts, Self::ACTION, &self.selector)?;

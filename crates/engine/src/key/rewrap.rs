@@ -1,6 +1,6 @@
 //! `key.rewrap`: sealed values are opened and sealed again under the active version; the plaintext never leaves.
 
-use super::apply::{active, alone, check_batch, is_light, note_contexts, open, refuse_only, seal};
+use super::apply::{active, alone, check_batch, note_contexts, open, refuse_only, seal};
 use super::decrypt::DecryptItem;
 use super::encrypt::EncryptReply;
 use crate::name::Selector;
@@ -21,10 +21,6 @@ pub struct Rewrap {
 impl Operation for Rewrap {
     type Reply = EncryptReply;
     const ACTION: Action = Action::KeyRewrap;
-
-    fn is_light(&self) -> bool {
-        is_light(self.items.iter().map(|item| item.sealed.len()))
-    }
 
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<EncryptReply>, Stop> {
         let key = active(facts, Self::ACTION, &self.selector)?;
