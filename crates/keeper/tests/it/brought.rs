@@ -122,7 +122,7 @@ async fn what_python_wrapped_is_what_is_used() {
     let other = keeper.key_wrapping(admin()).await.unwrap();
     assert_ne!((other.id, &other.public), (wrapping.id, &wrapping.public));
     let expired = bring(&keeper, "late", Purpose::Mac, wrapping.id, late.clone()).await.unwrap_err();
-    assert!(matches!(expired, Failure::Refused(Refusal::Invalid { field: "wrapping_key", .. })), "{expired:?}");
+    assert!(matches!(expired, Failure::Refused(Refusal::NotFound { what: "wrapping key", .. })), "{expired:?}");
     let crossed = bring(&keeper, "late", Purpose::Mac, other.id, late).await.unwrap_err();
     assert_eq!(crossed, Failure::Refused(Refusal::DoesNotOpen));
     assert!(keeper.execute(admin(), Show { selector: name("late") }).await.is_err());
@@ -217,7 +217,7 @@ async fn what_is_refused() {
         assert_eq!(refused, Failure::Refused(Refusal::DoesNotOpen), "{what}");
     }
     let unknown = bring(&keeper, "weak", Purpose::Values, Id([7; 16]), good).await.unwrap_err();
-    assert!(matches!(unknown, Failure::Refused(Refusal::Invalid { field: "wrapping_key", .. })), "{unknown:?}");
+    assert!(matches!(unknown, Failure::Refused(Refusal::NotFound { what: "wrapping key", .. })), "{unknown:?}");
     assert!(keeper.execute(admin(), Show { selector: name("weak") }).await.is_err());
     let lines = trail::lines(&site);
     let refused = lines.iter().filter(|line| line.operation == "key.import" && line.outcome != "ok").count();
