@@ -29,7 +29,7 @@ mod state;
 mod unwrap;
 
 pub use algorithm::Algorithm;
-pub use apply::{BATCH_LIMIT, CIPHERTEXT_BYTES, PLAINTEXT_BYTES};
+pub use apply::{BATCH_LIMIT, PLAINTEXT_BYTES};
 pub use body::{KeyBody, KeyVersion, Protection, ROOT_PROTECTOR};
 pub use change::{ChangeReply, ChangeState};
 pub use create::Create;

@@ -103,7 +103,7 @@ impl Keeper {
 
     /// Removes old bytes from the store's files.
     pub async fn scrub(&self, caller: Caller) -> Result<(), Failure> {
-        self.chore(move |inner| inner.audited(&caller, Action::StoreScrub, "", || inner.scrub_store())).await
+        self.chore(move |inner| inner.audited(&caller, Action::StoreScrub, "", || inner.scrub_on_request())).await
     }
 
     /// Lines of the trail, the newest that fit, oldest first.

@@ -177,7 +177,12 @@ impl Runner {
         self.again.clear();
         for _ in 0..LOOKS {
             let Some(failed) = self.passes(id, job) else { return };
-            match self.settle(job) {
+            let settled = self.settle(job);
+            // A look that was cut short proves nothing.
+            if self.has_ended() {
+                return;
+            }
+            match settled {
                 // Nothing is left but what failed every time.
                 Ok(0) if self.waiting(job) <= failed => break,
                 // What was written in the batch that began it all, or came since, is found only now.
@@ -258,7 +263,7 @@ impl Runner {
                 // Too much is waiting: another pass takes them.
                 None => {
                     sealed += 1;
-                    self.rest();
+                    self.step_back(PAUSE);
                 }
             }
             while flights.len() >= in_flight || (is_last && !flights.is_empty()) {
@@ -271,7 +276,7 @@ impl Runner {
                 return Pass::Whole { sealed, failed };
             }
             if most == FEW {
-                self.step_back();
+                self.step_back(STEP_BACK);
             }
             self.keep_pace(job, sent, begun);
         }
@@ -284,9 +289,9 @@ impl Runner {
         since >= BUSY
     }
 
-    /// Leaves the processors to others for a moment.
-    fn step_back(&self) {
-        if self.unlocked.job_bell.wait(Some(STEP_BACK)) {
+    /// Leaves the processors to others for a moment. The bell goes on ringing: it may say that this job is paused.
+    fn step_back(&self, moment: Duration) {
+        if !self.has_ended() && self.unlocked.job_bell.wait(Some(moment)) {
             self.unlocked.job_bell.ring();
         }
     }
@@ -337,7 +342,7 @@ impl Runner {
             }
             Err(failure) => {
                 self.unlocked.journal.event(Severity::Warning, "job_waits", &failure.to_string());
-                self.rest();
+                self.step_back(PAUSE);
                 // Whatever it was, it is tried again: a job that gives up leaves values behind.
                 (usize::from(!matches!(failure, Failure::Refused(_))), 0)
             }

@@ -11,7 +11,7 @@ use strongroom_engine::policy::Action;
 use strongroom_engine::rule::Refusal;
 use strongroom_envelope::{Id, RecordKind};
 use strongroom_protector::{
-    ConfiguredError, Given, Kind, Protector, Surroundings, TokenKey, WrappingTerms, configured,
+    ConfiguredError, Given, Kind, Protector, Surroundings, TokenKey, WrapError, WrappingTerms, configured,
 };
 use strongroom_secret::{Passphrase, SecretBytes};
 
@@ -49,7 +49,7 @@ impl Inner {
     ) -> Result<(KeyView, Vec<SecretBytes>), Failure> {
         let (action, target) = (Action::KeyProtect, key.to_string());
         self.permit(caller, action, &target)?;
-        let unsealed = self.unsealed()?;
+        let unsealed = self.unsealed_or_line(caller, action, &target)?;
         // A device or a program may act on it: that is recorded before.
         self.line(caller, action.word(), &target, "begun")?;
         let made = make(&unsealed, with);
@@ -64,21 +64,31 @@ impl Inner {
         }
         let operation = Protect { selector: key.clone(), protector, parameter, protection };
         let view = ask(&unsealed.running.unlocked, &unsealed.running.workers, caller.clone(), operation);
-        if let (Err(_), Some(id)) = (&view, new) {
+        // Of another failure nobody knows whether the key's record names the protection by now: as long as it is held, the key
+        // opens here, and can be given another protector.
+        if let (Err(Failure::Refused(_) | Failure::Busy), Some(id)) = (&view, new) {
             keys.release(id);
         }
         let view = view?;
         keys.release_unused();
         raise_locked(&unsealed.running.unlocked);
-        // The wraps of before shall not be found in the store's files.
-        self.scrub_store()?;
+        self.scrub_wraps(&unsealed.running.unlocked);
         Ok((view, handed_out))
+    }
+
+    /// What is refused because the server is locked has its line, too.
+    fn unsealed_or_line(&self, caller: &Caller, action: Action, target: &str) -> Result<Arc<Unsealed>, Failure> {
+        let unsealed = self.unsealed();
+        if let Err(failure) = &unsealed {
+            self.line(caller, action.word(), target, failure_word(failure))?;
+        }
+        unsealed
     }
 
     fn key_unlock(&self, caller: &Caller, key: &Selector, typed: Option<Passphrase>) -> Result<(), Failure> {
         let (action, target) = (Action::KeyUnlock, key.to_string());
         self.permit(caller, action, &target)?;
-        let unsealed = self.unsealed()?;
+        let unsealed = self.unsealed_or_line(caller, action, &target)?;
         let outcome = locked_key(&unsealed, key).and_then(|locked| match locked {
             Some(locked) => {
                 self.line(caller, action.word(), &target, "begun")?;
@@ -147,9 +157,12 @@ fn make(unsealed: &Unsealed, with: KeyProtector) -> Result<Made, Failure> {
     };
     let protector = at_hand(&unsealed.surroundings, kind, &parameter, given)?;
     let id = crate::random::id();
-    let (wrapping, terms) = protector
-        .new_wrapping_key(id, &mut |buffer| strongroom_crypto::random::fill(buffer))
-        .map_err(|error| fault(ProtectorFault::Surroundings, error.to_string(), error.how_to_mend()))?;
+    let (wrapping, terms) =
+        protector.new_wrapping_key(id, &mut |buffer| strongroom_crypto::random::fill(buffer)).map_err(|error| {
+            let code =
+                if matches!(error, WrapError::Weak(_)) { ProtectorFault::Weak } else { ProtectorFault::Surroundings };
+            fault(code, error.to_string(), error.how_to_mend())
+        })?;
     // What does not open again must not wrap anything.
     let opened = protector.wrapping_key(id, &terms);
     let opened = opened.map_err(|error| fault(ProtectorFault::DoesNotOpen, error.to_string(), error.how_to_mend()))?;

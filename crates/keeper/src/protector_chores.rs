@@ -188,9 +188,28 @@ impl Inner {
             let protector = replacement_of(unsealed, &old, which, passphrase)?;
             let made = put(unlocked, caller, action, Some(&old), &*protector)?;
             forget(unsealed, &old);
-            self.scrub_store()?;
+            self.scrub_wraps(unlocked);
             Ok(made)
         })
+    }
+
+    /// Removes old bytes; what an alarm said of them is over then.
+    pub(crate) fn scrub_on_request(&self) -> Result<(), Failure> {
+        self.scrub_store()?;
+        if let Ok(unsealed) = self.unsealed() {
+            unsealed.running.unlocked.clear("scrub_failed");
+        }
+        Ok(())
+    }
+
+    /// The wraps of before shall not be found in the store's files. What was made is handed out all the same when that fails: it is
+    /// shown this once, and without it nobody could open what it wraps.
+    pub(crate) fn scrub_wraps(&self, unlocked: &Unlocked) {
+        if self.scrub_store().is_err() {
+            let message = "old wraps may still be in the store's files".to_owned();
+            let fix = "`strongroom store scrub` removes them; the server's log says why that failed".to_owned();
+            unlocked.raise("scrub_failed", message, fix);
+        }
     }
 
     /// Old bytes go: a wrap that was dropped is not left in the store's file.

@@ -16,8 +16,6 @@ use crate::rule::{Facts, KeyChoice, KeyHandle, Refusal, Stop};
 pub const BATCH_LIMIT: usize = 1000;
 /// The longest plaintext of one value.
 pub const PLAINTEXT_BYTES: usize = 1 << 20;
-/// The longest sealed value.
-pub const CIPHERTEXT_BYTES: usize = PLAINTEXT_BYTES + value::LEAST_LENGTH;
 
 /// The active version of the key that is meant. The key's record is not read: what memory holds of it is as new as the index.
 pub(super) fn active(facts: &mut Facts<'_>, action: Action, selector: &Selector) -> Result<Arc<KeyHandle>, Stop> {

@@ -119,7 +119,7 @@ impl Operation for Purge {
         let mut versions = Vec::new();
         for version in &mut key.versions {
             let is_due = version.destroy_at.is_some_and(|due| due <= now) && version.state != State::Destroyed;
-            // What came to use it meanwhile keeps it alive, and the doctor says so.
+            // As long as something stored needs it, or cannot be read, it stays.
             if is_due && refuse_used(String::new(), version.number, stored).is_ok() {
                 end(version, now);
                 versions.push(version.number);
