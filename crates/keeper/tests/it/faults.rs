@@ -3,4 +3,5 @@
 mod audit_volume;
 mod crash;
 mod store;
+mod unscrubbed;
 pub mod watched;
