@@ -13,7 +13,7 @@ from formats import need
 
 # ---- two-tier values (two-tier.md) ----
 
-TWO_TIER_PURPOSES = (2, 3, 6)
+TWO_TIER_PURPOSES = (2, 3, 4, 6)
 SEALED_DATA_KEY = 96 + 32
 
 

@@ -63,6 +63,9 @@ codes! {
     /// Policy does not allow it.
     Denied = "denied", 403, exit 4, retry false,
         "ask an administrator for a token whose role includes this operation";
+    /// The account or the host is another one than when the credential was bound.
+    AccountChanged = "account_changed", 403, exit 4, retry false,
+        "when the account of today shall have it, an administrator binds it anew with `strongroom credential rebind`";
     /// The password, or what else a person gave, does not open the protector.
     ProtectorDoesNotOpen = "protector_does_not_open", 403, exit 4, retry false,
         "check the password; it is taken byte for byte, a final newline included";
@@ -83,10 +86,10 @@ codes! {
         "send the whole body without pauses";
     /// The name is taken.
     NameTaken = "name_taken", 409, exit 5, retry false,
-        "choose another name, or change the secret that has this one";
+        "choose another name, or change what has this one";
     /// Another version is there than was expected.
     VersionConflict = "version_conflict", 409, exit 5, retry false,
-        "read the secret again and decide anew";
+        "read it again and decide anew";
     /// The version's state does not let it do this.
     KeyNotUsable = "key_not_usable", 409, exit 5, retry false,
         "`strongroom key show` shows the states of its versions; a suspended one can be resumed";
@@ -105,6 +108,15 @@ codes! {
     /// Stored values are still sealed under the version.
     KeyInUse = "key_in_use", 409, exit 5, retry false,
         "`strongroom key rotate` seals them again under a new version; `strongroom job list` shows how far that is";
+    /// The version has been used as often as the key's limit allows.
+    UsageLimitReached = "usage_limit_reached", 409, exit 5, retry false,
+        "rotate the key: `strongroom key rotate` makes a new version, whose uses are counted anew; what is sealed still opens";
+    /// The transaction is not in a state in which this can be done.
+    TransactionState = "transaction_state", 409, exit 5, retry false,
+        "`strongroom tx show` tells where it is; a committed or rolled back transaction does not change any more";
+    /// The account is enrolled with another key.
+    OtherKeyEnrolled = "other_key_enrolled", 409, exit 5, retry false,
+        "name the file of that key with `strongroom credential enroll --old-key-file`; when it is lost, an administrator forgets it with `strongroom credential rebind`";
     /// Too many changes at once on the same thing.
     Contention = "contention", 409, exit 5, retry true,
         "try again";
@@ -147,6 +159,12 @@ codes! {
     /// What a protector needs around it could not be made or read.
     ProtectorSurroundings = "protector_surroundings", 500, exit 1, retry false,
         "look at the message and at the server's log";
+    /// Which accounts the host has, or which host it is, could not be told.
+    AccountsUnknown = "accounts_unknown", 500, exit 1, retry true,
+        "see that `getent passwd` answers for this account, and that the file with the machine id can be read";
+    /// An archive of transactions could not be written or read back.
+    ArchiveFailed = "archive_failed", 500, exit 1, retry false,
+        "mend what the message names and ask again; no transaction leaves the store before its archive was read back";
     /// Something the code did not foresee.
     Internal = "internal", 500, exit 1, retry false,
         "look at the server's log for this request id, and report it";

@@ -4,9 +4,9 @@ mod manage;
 mod r#use;
 
 pub use manage::{
-    CreateRequest, DestroyRequest, ImportRequest, Key, ListReply, ListRequest, ProtectReply, ProtectRequest, Purpose,
-    RotateReply, RotateRequest, ShowRequest, StateRequest, Step, UndestroyRequest, UnlockRequest, Version, Withheld,
-    WrappingReply, WrappingRequest,
+    ChangePasswordRequest, CreateRequest, DestroyRequest, ImportRequest, Key, LimitRequest, ListReply, ListRequest,
+    ProtectReply, ProtectRequest, Purpose, RotateReply, RotateRequest, ShowRequest, StateRequest, Step,
+    UndestroyRequest, UnlockRequest, Version, Withheld, WrappingReply, WrappingRequest,
 };
 pub use r#use::{
     Context, DatakeyReply, DatakeyRequest, DecryptItem, DecryptReply, DecryptRequest, EncryptItem, EncryptReply,

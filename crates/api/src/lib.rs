@@ -5,6 +5,8 @@
 //! [`openapi::document`] prints it; nothing else names a route.
 
 pub mod audit;
+pub mod coverage;
+pub mod credential;
 pub mod doctor;
 pub mod error;
 mod form;
@@ -18,9 +20,11 @@ pub mod operation;
 pub mod protector;
 pub mod quarantine;
 pub mod secret;
+pub mod setting;
 pub mod status;
 pub mod store;
 pub mod token;
+pub mod transaction;
 pub mod upgrade;
 pub mod wire;
 

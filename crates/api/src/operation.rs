@@ -5,7 +5,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{audit, doctor, job, key, lock, protector, quarantine, secret, status, store, token, upgrade};
+use crate::{
+    audit, coverage, credential, doctor, job, key, lock, protector, quarantine, secret, setting, status, store, token,
+    transaction, upgrade,
+};
 
 /// What every path of the table begins with.
 pub const PATH_PREFIX: &str = "/api/v1/";
@@ -139,6 +142,8 @@ operations! {
         "Check message authentication codes or signatures.";
     key::StateRequest => key::Key, "key.state", changes: true, while_locked: false,
         "Activate, deactivate, suspend or resume a key version, or declare it compromised.";
+    key::LimitRequest => key::Key, "key.limit", changes: true, while_locked: false,
+        "Limit how often each version of a key may protect something.";
     key::DestroyRequest => key::Key, "key.destroy", changes: true, while_locked: false,
         "Destroy a key version, after a time in which it can be taken back.";
     key::UndestroyRequest => key::Key, "key.undestroy", changes: true, while_locked: false,
@@ -151,6 +156,54 @@ operations! {
         "Wrap the versions of a key by another protector; nothing that is sealed under them changes.";
     key::UnlockRequest => key::Key, "key.unlock", changes: true, while_locked: false,
         "Open the protector of a key.";
+    key::ChangePasswordRequest => key::Key, "key.change_password", changes: true, while_locked: false,
+        "Change the password of a key; nothing that is sealed under it changes.";
+    transaction::BeginRequest => transaction::BeginReply, "tx.begin", changes: true, while_locked: false,
+        "Record a request document, and begin its transaction.";
+    transaction::StepRequest => transaction::StepReply, "tx.step", changes: true, while_locked: false,
+        "Record a step of a transaction, with the state after it and what undoes it.";
+    transaction::StateRequest => transaction::StepReply, "tx.state", changes: true, while_locked: false,
+        "Record the state after a step that was recorded without one.";
+    transaction::CommitRequest => transaction::CommitReply, "tx.commit", changes: true, while_locked: false,
+        "End a transaction that is done.";
+    transaction::RollbackRequest => transaction::RollbackReply, "tx.rollback", changes: true, while_locked: false,
+        "Begin to undo a transaction, or go on with it: what undoes its steps is handed back, the last one first.";
+    transaction::UndoneRequest => transaction::UndoneReply, "tx.undone", changes: true, while_locked: false,
+        "Confirm that a step is undone.";
+    transaction::ShowRequest => transaction::ShowReply, "tx.show", changes: false, while_locked: false,
+        "Read what is known about a transaction, without its data.";
+    transaction::GetRequest => transaction::GetReply, "tx.get", changes: false, while_locked: false,
+        "Read a transaction back with its data, a page of steps at a time.";
+    transaction::ListRequest => transaction::ListReply, "tx.list", changes: false, while_locked: false,
+        "List transactions in the order they were begun, page by page.";
+    transaction::ArchiveRequest => transaction::ArchiveReply, "tx.archive", changes: true, while_locked: false,
+        "Move closed transactions to an encrypted file.";
+    setting::SetRequest => setting::SetReply, "setting.set", changes: true, while_locked: false,
+        "Store a setting: a new one, or another value of one that is there.";
+    setting::GetRequest => setting::GetReply, "setting.get", changes: false, while_locked: false,
+        "Read the value of a setting.";
+    setting::ListRequest => setting::ListReply, "setting.list", changes: false, while_locked: false,
+        "List settings whose names begin with a prefix, in order, page by page, without their values.";
+    setting::DeleteRequest => setting::DeleteReply, "setting.delete", changes: true, while_locked: false,
+        "Delete a setting for good.";
+    setting::ExportRequest => setting::ExportReply, "setting.export", changes: false, while_locked: false,
+        "Read settings whose names begin with a prefix with their values in clear, page by page.";
+    setting::ImportRequest => setting::ImportReply, "setting.import", changes: true, while_locked: false,
+        "Take settings over from a file; those that are there already as they stand there are left as they are.";
+    credential::SetRequest => credential::SetReply, "credential.set", changes: true, while_locked: false,
+        "Store a component's credential for the account it runs under: a new one, or another value of one that is there.";
+    credential::GetRequest => credential::GetReply, "credential.get", changes: false, while_locked: false,
+        "Read the value of a credential; answered to its account only, over a Unix socket.";
+    credential::EnrollRequest => credential::EnrollReply, "credential.enroll", changes: true, while_locked: false,
+        "Have a credential sealed to a key that its account keeps; asked by that account, over a Unix socket.";
+    credential::ShowRequest => credential::ShowReply, "credential.show", changes: false, while_locked: false,
+        "Read what is known about a credential, without its value, and whether its binding holds.";
+    credential::ListRequest => credential::ListReply, "credential.list", changes: false, while_locked: false,
+        "List credentials whose names begin with a prefix, in order, page by page, without their values.";
+    credential::RebindRequest => credential::RebindReply, "credential.rebind", changes: true, while_locked: false,
+        "Bind a credential to an account as it is today; whoever was enrolled is so no longer.";
+    credential::DeleteRequest => credential::DeleteReply, "credential.delete", changes: true, while_locked: false,
+        "Delete a credential for good.";
     job::ListRequest => job::ListReply, "job.list", changes: false, while_locked: false,
         "List jobs: what the server works on in the background.";
     job::ShowRequest => job::Job, "job.show", changes: false, while_locked: false,
@@ -183,6 +236,8 @@ operations! {
         "Read the state of the server.";
     doctor::DoctorRequest => doctor::DoctorReply, "doctor", changes: false, while_locked: true,
         "List what is wrong, each with how to mend it.";
+    coverage::CoverageRequest => coverage::CoverageReply, "coverage", changes: false, while_locked: false,
+        "Tell what is encrypted, under which key, and what lies in clear and why.";
     quarantine::ListRequest => quarantine::ListReply, "quarantine.list", changes: false, while_locked: false,
         "List the records that failed verification and are kept aside.";
     quarantine::ReleaseRequest => quarantine::ReleaseReply, "quarantine.release", changes: true, while_locked: false,
@@ -215,7 +270,7 @@ mod tests {
         assert_eq!(put.path(), "/api/v1/secret/put");
         assert!(Operation::by_word("secret/put").is_none());
         for word in words {
-            assert!(word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'.'), "{word}");
+            assert!(word.bytes().all(|byte| byte.is_ascii_lowercase() || b"._".contains(&byte)), "{word}");
         }
     }
 

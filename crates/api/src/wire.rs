@@ -32,6 +32,15 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
+/// A field that may be null, but is not left out.
+pub(crate) fn nullable<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer)
+}
+
 /// Secret bytes on the wire: standard base64 with padding (RFC 4648, section 4).
 ///
 /// Text is decoded straight into wiped memory and encoded in pieces on the stack; nothing of it is kept elsewhere.
@@ -48,6 +57,12 @@ impl WireSecret {
     #[must_use]
     pub fn into_secret(self) -> SecretBytes {
         self.0
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.0.len()
     }
 
     /// The secret as what a person typed.

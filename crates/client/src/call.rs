@@ -65,7 +65,7 @@ impl Client {
         let endpoint = Endpoint::of(&target)?;
         let name = target.to_string();
         let authorization = match target {
-            Target::Socket(_) => None,
+            Target::Socket(_) | Target::Accounts(_) => None,
             Target::Tcp { token, .. } => Some(bearer(&token)?),
         };
         let client = Self { target: name, endpoint, authorization, patience, connection: Mutex::new(None) };

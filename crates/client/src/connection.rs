@@ -17,13 +17,14 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
-use crate::error::{ClientError, REACH_SOCKET};
+use crate::error::{ClientError, REACH_ACCOUNTS, REACH_SOCKET};
 use crate::target::{SOCKET, Target, TargetRefusal, parse_address};
 use crate::trust::{is_distrust, tls_settings};
 
 /// Where to connect to, checked.
 pub(crate) enum Endpoint {
     Socket(PathBuf),
+    Accounts(PathBuf),
     Tls { host: String, port: u16, name: ServerName<'static>, settings: Arc<ClientConfig> },
 }
 
@@ -31,6 +32,7 @@ impl Endpoint {
     pub fn of(target: &Target) -> Result<Self, ClientError> {
         let (address, trust) = match target {
             Target::Socket(directory) => return Ok(Self::Socket(directory.clone())),
+            Target::Accounts(socket) => return Ok(Self::Accounts(socket.clone())),
             Target::Tcp { address, trust, .. } => (address, trust),
         };
         let unusable = |source| ClientError::Address { address: address.clone(), source };
@@ -61,6 +63,10 @@ impl Connection {
                 let stream =
                     reach_socket(directory).await.map_err(|source| unreachable(target, REACH_SOCKET, source))?;
                 Self::over(stream, target).await
+            }
+            Endpoint::Accounts(socket) => {
+                let reached = UnixStream::connect(socket).await;
+                Self::over(reached.map_err(|source| unreachable(target, REACH_ACCOUNTS, source))?, target).await
             }
             Endpoint::Tls { host, port, name, settings } => {
                 let stream = TcpStream::connect((host.as_str(), *port))

@@ -220,6 +220,9 @@ impl ClientError {
                 io::ErrorKind::PermissionDenied => "run this as the account of the server, or as root",
                 _ => "start the server with `strongroom serve --data DIR`, or name its directory with --data",
             },
+            Self::Unreachable { attempted: REACH_ACCOUNTS, .. } => {
+                "start the server with `--accounts-socket`, and name the same path here"
+            }
             Self::Unreachable { .. } => "check the address, and that the server runs and listens there",
             Self::Broken { .. } => {
                 "check that the server runs; a change may or may not be done, look before it is repeated"
@@ -234,6 +237,9 @@ impl ClientError {
 
 /// What [`ClientError::Unreachable`] says of a socket.
 pub(crate) const REACH_SOCKET: &str = "reach the server's socket";
+
+/// The same of the socket for accounts.
+pub(crate) const REACH_ACCOUNTS: &str = "reach the socket for accounts";
 
 /// The pin's refusal has no words of its own in rustls.
 fn distrust(error: &rustls::Error) -> String {

@@ -15,6 +15,8 @@ pub(crate) const SOCKET: &str = "server.sock";
 pub enum Target {
     /// On this machine: the data directory that holds its socket. The kernel tells the server who calls.
     Socket(PathBuf),
+    /// On this machine: the socket for accounts itself. Only what belongs to the account of this process is answered there.
+    Accounts(PathBuf),
     /// Over TLS.
     Tcp {
         /// Host and port, with or without `https://` before it.
@@ -30,6 +32,7 @@ impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket(directory) => write!(formatter, "{}", directory.join(SOCKET).display()),
+            Self::Accounts(socket) => write!(formatter, "{}", socket.display()),
             Self::Tcp { address, .. } => formatter.write_str(address),
         }
     }

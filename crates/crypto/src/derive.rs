@@ -26,7 +26,8 @@ pub fn into(salt: &[u8], secret: &[&[u8]], label: Label, context: &[u8], out: &m
     expand(salt, secret, &[label.as_bytes(), context], out);
 }
 
-fn expand(salt: &[u8], secret: &[&[u8]], info: &[&[u8]], out: &mut [u8]) {
+/// Extract and expand; info is all parts of `info`, one after the other.
+pub(crate) fn expand(salt: &[u8], secret: &[&[u8]], info: &[&[u8]], out: &mut [u8]) {
     assert!(out.len() <= OUTPUT_LIMIT, "HKDF-SHA-256 yields at most {OUTPUT_LIMIT} bytes");
     let joined;
     let secret = match secret {

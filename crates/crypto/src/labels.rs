@@ -40,4 +40,9 @@ labels! {
     REQUEST_KEY = "strongroom/request-key/1", "key of request digests";
     REQUEST = "strongroom/request/1", "prefix of a request digest's input";
     COMMIT_ID = "strongroom/commit-id/1", "prefix of a commit id made from an idempotency key";
+    HOST_ID = "strongroom/host-id/1", "id of a host, 16 bytes";
+    CREDENTIAL_KEY = "strongroom/credential-key/1", "key of a credential on its way to an enrolled account";
+    CREDENTIAL = "strongroom/credential/1", "AAD of a credential on its way to an enrolled account";
+    CREDENTIAL_PROOF_KEY = "strongroom/credential-proof-key/1", "key with which an enrolled account proves that it has its private key";
+    CREDENTIAL_PROOF = "strongroom/credential-proof/1", "prefix of that proof's input";
 }

@@ -9,6 +9,7 @@ mod cipher;
 pub mod derive;
 mod gcm;
 pub mod hash;
+pub mod kem;
 pub mod key_wrap;
 #[cfg(feature = "known-answers")]
 pub mod known_answers;
@@ -16,6 +17,8 @@ pub mod labels;
 pub mod mac;
 pub mod oaep;
 pub mod password;
+#[cfg(feature = "pkcs12")]
+pub mod pkcs12;
 pub mod random;
 pub mod selftest;
 pub mod shamir;

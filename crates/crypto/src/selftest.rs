@@ -51,6 +51,7 @@ const ALGORITHMS: &[SelfTest] = &[
     ("ECDSA P-256 SHA-256", keys::ecdsa_p256),
     ("RSA-PSS SHA-256", keys::rsa_pss),
     ("AES-KWP", keys::aes_kwp),
+    ("DHKEM(X25519, HKDF-SHA-256)", keys::dhkem),
     ("STREAM over AES-256-GCM", keys::stream),
     ("random generator", random_generator),
 ];

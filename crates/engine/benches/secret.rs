@@ -80,7 +80,8 @@ impl Default for Stored {
             purpose: Purpose::Secrets,
             state: State::Active,
             generation: Generation::new(1, 0),
-            material: Material::Sealing(sealing),
+            usage_limit: None,
+            material: Arc::new(Material::Sealing(sealing)),
         });
         Self { id: None, records: Vec::new(), key }
     }

@@ -4,9 +4,11 @@ use minicbor::{Decode, Encode};
 use strongroom_envelope::body::{self, Body, BodyError};
 use strongroom_envelope::{Id, RecordKey, RecordKeyRefusal, RecordKind, Timestamp};
 
+use crate::credential::CredentialBody;
 use crate::key::KeyBody;
 use crate::name::Name;
 use crate::secret::SecretBody;
+use crate::setting::SettingBody;
 
 /// The instance record: what the store says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -165,6 +167,9 @@ impl QuarantineBody {
     }
 }
 
+/// The kinds of records that have names.
+pub const NAMED: [RecordKind; 4] = [RecordKind::Secret, RecordKind::Key, RecordKind::Setting, RecordKind::Credential];
+
 /// What the shell keeps in memory of a body, beside generation and tag.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Noted {
@@ -190,6 +195,14 @@ pub fn note(kind: RecordKind, bytes: &[u8]) -> Result<Noted, BodyError> {
         RecordKind::Key => {
             let key: KeyBody = body::decode_strict(bytes)?;
             Ok(Noted { name: Some(key.name), ..Noted::default() })
+        }
+        RecordKind::Setting => {
+            let setting: SettingBody = body::decode_strict(bytes)?;
+            Ok(Noted { name: Some(setting.name), ..Noted::default() })
+        }
+        RecordKind::Credential => {
+            let credential: CredentialBody = body::decode_strict(bytes)?;
+            Ok(Noted { name: Some(credential.name), ..Noted::default() })
         }
         _ => Ok(Noted::default()),
     }

@@ -3,20 +3,23 @@
 //! ```text
 //! body, state, algorithm   what is stored of a key; the life of a version
 //! make, unwrap             new versions; versions ready for use
-//! create, show, list, rotate, change, destroy   administration
+//! create, show, list, rotate, change, destroy, limit   administration
 //! encrypt, decrypt, rewrap, datakey, mac, random   use
-//! protect                  another protector for the same versions
+//! protect, change_password another protector, another password for the same versions
 //! ```
 
 mod algorithm;
 mod apply;
 mod body;
+mod built_in;
 mod change;
+mod change_password;
 mod create;
 mod decrypt;
 mod destroy;
 mod encrypt;
 mod import;
+mod limit;
 mod list;
 mod mac;
 mod make;
@@ -30,13 +33,16 @@ mod unwrap;
 
 pub use algorithm::Algorithm;
 pub use apply::{BATCH_LIMIT, PLAINTEXT_BYTES};
-pub use body::{KeyBody, KeyVersion, Protection, ROOT_PROTECTOR};
+pub use body::{KeyBody, KeyVersion, PASSWORD_PROTECTOR, Protection, ROOT_PROTECTOR};
+pub use built_in::{BuiltIn, BuiltInReply};
 pub use change::{ChangeReply, ChangeState};
+pub use change_password::ChangePassword;
 pub use create::Create;
 pub use decrypt::{Decrypt, DecryptItem, DecryptReply};
 pub use destroy::{Destroy, LONGEST_WAIT, Purge, PurgeReply, USUAL_WAIT, Undestroy};
 pub use encrypt::{DataKey, DataKeyReply, Encrypt, EncryptItem, EncryptReply};
 pub use import::Import;
+pub use limit::{Limit, is_near, reserve};
 pub use list::{List, ListReply, Withheld};
 pub use mac::{MacReply, MakeMac, Sign, Verify, VerifyItem, VerifyReply};
 pub use make::{NewKey, new_application_key};
@@ -46,7 +52,7 @@ pub use rewrap::Rewrap;
 pub use rotate::{Rotate, RotateReply};
 pub use show::{KeyView, Show, VersionView};
 pub use state::{State, Step};
-pub use unwrap::{UnwrapError, WrapKeyHandle, Wraps, unwrap_bytes, unwrap_version};
+pub use unwrap::{UnwrapError, WrapKeyHandle, Wraps, handle, unwrap_bytes, unwrap_version};
 
 /// The keys that the server makes for itself; nobody can create, suspend or deactivate one of these names.
 pub const BUILT_IN: [&str; 5] = ["secrets", "transactions", "settings", "credentials", crate::reseal::STORE_KEY_NAME];

@@ -4,12 +4,18 @@
 //! because it needs another fact or refuses. Whoever runs it fetches what is needed and runs it again from the start.
 
 pub mod catalogue;
+pub mod credential;
 mod find;
 pub mod job;
 pub mod key;
 pub mod name;
 pub mod policy;
+pub mod reencrypt;
+pub mod request;
 pub mod reseal;
 pub mod rule;
 pub mod secret;
+pub mod setting;
+pub mod stored;
 pub mod token;
+pub mod transaction;

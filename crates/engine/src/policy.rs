@@ -40,6 +40,8 @@ enum Reach {
     Local,
     /// The state of the service, without names: every role.
     Observe,
+    /// What belongs to one local account: that account, whatever its role, and nobody else whatever theirs.
+    Own,
 }
 
 actions! {
@@ -91,6 +93,8 @@ actions! {
     KeyVerify = "key.verify", Use;
     /// Activate, deactivate, suspend or resume a key version, or declare it compromised.
     KeyState = "key.state", Administer;
+    /// Limit how often each version of a key may protect something.
+    KeyLimit = "key.limit", Administer;
     /// Destroy a key version, after a time.
     KeyDestroy = "key.destroy", Administer;
     /// Take the end of a key version back.
@@ -103,6 +107,54 @@ actions! {
     KeyProtect = "key.protect", Local;
     /// Open the protector of a key.
     KeyUnlock = "key.unlock", Local;
+    /// Change the password of a key.
+    KeyChangePassword = "key.change_password", Local;
+    /// Record a request, and begin its transaction.
+    TxBegin = "tx.begin", Write;
+    /// Record a step of a transaction.
+    TxStep = "tx.step", Write;
+    /// Record the state after a step that has none.
+    TxState = "tx.state", Write;
+    /// Commit a transaction.
+    TxCommit = "tx.commit", Write;
+    /// Roll a transaction back.
+    TxRollback = "tx.rollback", Write;
+    /// Confirm that a step is undone.
+    TxUndone = "tx.undone", Write;
+    /// Read what is known about a transaction.
+    TxShow = "tx.show", Use;
+    /// Read a transaction with its data.
+    TxGet = "tx.get", Write;
+    /// List transactions.
+    TxList = "tx.list", Use;
+    /// Move closed transactions to an archive.
+    TxArchive = "tx.archive", Administer;
+    /// Store a setting.
+    SettingSet = "setting.set", Write;
+    /// Read a setting's value.
+    SettingGet = "setting.get", Read;
+    /// List settings by prefix, without their values.
+    SettingList = "setting.list", Read;
+    /// Delete a setting.
+    SettingDelete = "setting.delete", Write;
+    /// Read settings with their values, by prefix.
+    SettingExport = "setting.export", Administer;
+    /// Take settings over from a file.
+    SettingImport = "setting.import", Administer;
+    /// Store a component's credential for the account it runs under.
+    CredentialSet = "credential.set", Administer;
+    /// Read a credential's value.
+    CredentialGet = "credential.get", Own;
+    /// Have a credential sealed to a key that its account keeps.
+    CredentialEnroll = "credential.enroll", Own;
+    /// Read a credential's metadata.
+    CredentialShow = "credential.show", Administer;
+    /// List credentials by prefix, without their values.
+    CredentialList = "credential.list", Administer;
+    /// Bind a credential to an account as it is today.
+    CredentialRebind = "credential.rebind", Administer;
+    /// Delete a credential.
+    CredentialDelete = "credential.delete", Administer;
     /// List jobs.
     JobList = "job.list", Administer;
     /// Read how far a job is.
@@ -135,6 +187,8 @@ actions! {
     Status = "status", Observe;
     /// What is wrong and how to mend it.
     Doctor = "doctor", Administer;
+    /// Tell what is encrypted and what is not.
+    Coverage = "coverage", Administer;
     /// List quarantined records.
     QuarantineList = "quarantine.list", Administer;
     /// Check a quarantined record again, accept its older generation, or delete it.
@@ -250,6 +304,13 @@ pub enum Object<'a> {
     Name(&'a str),
     /// A thing without a name.
     Id(Id),
+    /// A named thing that belongs to a local account; nobody's when there is no such thing.
+    Owned {
+        /// Its name.
+        name: &'a str,
+        /// The uid of its account.
+        owner: Option<u32>,
+    },
     /// The server as a whole.
     System,
 }
@@ -257,7 +318,7 @@ pub enum Object<'a> {
 impl fmt::Display for Object<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(name) => formatter.write_str(name),
+            Self::Name(name) | Self::Owned { name, .. } => formatter.write_str(name),
             Self::Id(id) => id.fmt(formatter),
             Self::System => Ok(()),
         }
@@ -274,7 +335,10 @@ pub enum Decision {
 }
 
 /// Judges one request. The only place where access is decided.
-pub fn decide(principal: &Principal, action: Action, _object: Object<'_>) -> Decision {
+pub fn decide(principal: &Principal, action: Action, object: Object<'_>) -> Decision {
+    if action.reach() == Reach::Own {
+        return own(principal, action, object);
+    }
     let Some(role) = principal.role else {
         return Decision::Deny(format!("{} has no role", principal.identity));
     };
@@ -283,6 +347,8 @@ pub fn decide(principal: &Principal, action: Action, _object: Object<'_>) -> Dec
         Reach::Write | Reach::Use => matches!(role, Role::Admin | Role::Data),
         Reach::Administer => role == Role::Admin,
         Reach::Local => role == Role::Admin && principal.channel == Channel::Local,
+        // Judged above, by the account alone.
+        Reach::Own => false,
     };
     match (allowed, action.reach(), role) {
         (true, ..) => Decision::Allow,
@@ -290,5 +356,16 @@ pub fn decide(principal: &Principal, action: Action, _object: Object<'_>) -> Dec
             Decision::Deny(format!("{} is possible only over the local socket", action.word()))
         }
         (false, ..) => Decision::Deny(format!("the role `{}` does not include {}", role.word(), action.word())),
+    }
+}
+
+/// Only the account itself, as the kernel tells it: no role, no token and not the server either. The reason is the same whether
+/// the thing is another account's or is not there at all.
+fn own(principal: &Principal, action: Action, object: Object<'_>) -> Decision {
+    match (&principal.identity, principal.channel, object) {
+        (Identity::Peer { uid }, Channel::Local, Object::Owned { owner: Some(owner), .. }) if *uid == owner => {
+            Decision::Allow
+        }
+        _ => Decision::Deny(format!("{} is only for the account that a credential belongs to", action.word())),
     }
 }

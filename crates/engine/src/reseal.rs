@@ -4,8 +4,8 @@ use strongroom_envelope::{Id, RecordKey, RecordKind};
 use strongroom_secret::SecretBytes;
 
 use crate::policy::{Action, Object};
+use crate::reencrypt::ReencryptReply;
 use crate::rule::{Change, Done, Facts, NameChange, Operation, Stop};
-use crate::secret::ReencryptReply;
 
 /// What people call the keys that seal records.
 pub const STORE_KEY_NAME: &str = "store";
@@ -50,7 +50,7 @@ impl Operation for Reseal {
                 }
                 // Removed meanwhile.
                 Ok(None) => {}
-                Err(Stop::Refused(why)) => reply.failed.push((key.id, why)),
+                Err(Stop::Refused(why)) => reply.failed.push((*key, why)),
                 Err(other) => return Err(other),
             }
         }

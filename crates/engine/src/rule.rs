@@ -3,6 +3,8 @@
 mod facts;
 mod refusal;
 
+use std::sync::Arc;
+
 use strongroom_crypto::{SealingKey, asymmetric, mac};
 use strongroom_envelope::value::Purpose;
 use strongroom_envelope::{Generation, Id, RecordKey, RecordKind};
@@ -87,6 +89,15 @@ pub enum Need {
     Wraps(Option<Id>),
     /// How many stored values there are under each version of an application key.
     Stored(Id),
+    /// Uses of a key version that has a usage limit.
+    Uses {
+        /// The key.
+        key: Id,
+        /// Its version.
+        version: u32,
+        /// How many; fewer are granted when no more are left.
+        wanted: u64,
+    },
 }
 
 /// One page of names.
@@ -111,6 +122,8 @@ pub struct IdsRequest {
     pub after: Option<Id>,
     /// At most so many.
     pub limit: usize,
+    /// Of transactions: only those that are neither committed nor rolled back.
+    pub unfinished: bool,
 }
 
 /// Which version of which application key.
@@ -142,8 +155,10 @@ pub struct KeyHandle {
     pub state: State,
     /// The write of the key's record that said so.
     pub generation: Generation,
-    /// The key itself.
-    pub material: Material,
+    /// How often a version of this key may protect something; none for as often as one likes.
+    pub usage_limit: Option<u64>,
+    /// The key itself; it outlives changes of the record that leave the version's wrap as it is.
+    pub material: Arc<Material>,
 }
 
 /// A key, by what it is used for.
@@ -167,7 +182,7 @@ pub struct KeyPair {
 impl KeyHandle {
     /// The key as one that seals values of this purpose.
     pub fn sealing(&self, purpose: Purpose) -> Result<&SealingKey, Refusal> {
-        match &self.material {
+        match &*self.material {
             Material::Sealing(sealing) if self.purpose == purpose => Ok(sealing),
             _ => Err(Refusal::WrongPurpose { key: self.name.to_string(), purpose: self.purpose }),
         }

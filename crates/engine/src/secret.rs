@@ -13,14 +13,14 @@ mod rename;
 mod reply;
 mod show;
 
-pub use body::{Provider, SecretBody, SecretVersionBody, VersionEntry, sealed_under};
+pub use body::{Provider, SecretBody, SecretVersionBody, VersionEntry};
 pub use delete::{Delete, DeleteReply, Undelete, UndeleteReply};
 pub use destroy::{Destroy, DestroyReply, Purge, PurgeReply};
 pub use get::{Get, GetReply};
 pub use import::{IMPORT_ROWS, Import, ImportReply, ImportRow, Imported, METADATA_BYTES, METADATA_PAIRS};
 pub use list::{Entry, List, ListReply, Withheld};
 pub use put::{Put, PutReply};
-pub use reencrypt::{REENCRYPT_RECORDS, Reencrypt, ReencryptReply};
+pub(crate) use reencrypt::seal_again;
 pub use rename::{Rename, RenameReply};
 pub use show::{Show, ShowReply};
 

@@ -5,6 +5,7 @@
 pub mod anchor;
 pub mod audit_line;
 pub mod body;
+pub mod credential;
 pub mod keyring;
 pub mod log;
 pub mod protector;

@@ -34,13 +34,13 @@ pub enum RecordKind {
     Token = 0x13,
     /// Reserved.
     Policy = 0x14,
-    /// Reserved.
+    /// Work in the background.
     Job = 0x15,
-    /// Reserved.
+    /// A transaction of a provisioning system.
     Transaction = 0x16,
-    /// Reserved.
+    /// A part of a transaction that has a record of its own.
     TransactionStep = 0x17,
-    /// Reserved.
+    /// A setting of a provisioning system.
     Setting = 0x18,
     /// Reserved.
     Credential = 0x19,

@@ -147,7 +147,7 @@ pub fn open(
 /// The length of a two-tier value with an empty payload.
 pub const LEAST_LENGTH: usize = HEAD_LENGTH + OVERHEAD;
 /// The purposes that have two-tier values.
-pub const PURPOSES: [Purpose; 3] = [Purpose::Transactions, Purpose::Settings, Purpose::Values];
+pub const PURPOSES: [Purpose; 4] = [Purpose::Transactions, Purpose::Settings, Purpose::Credentials, Purpose::Values];
 const HEAD_LENGTH: usize = 4 + SEALED_DATA_KEY;
 const FORMAT: u8 = 2;
 const SUITE: u16 = 0x0001;

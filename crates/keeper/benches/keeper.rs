@@ -221,6 +221,7 @@ fn settings(folder: &Path) -> Settings {
         node: "bench".into(),
         root_id: None,
         deleted_retention_ms: i64::MAX / 4,
+        look_every: strongroom_keeper::LOOK_EVERY,
         workers: 2,
         journal: Arc::new(Silent),
     }

@@ -86,6 +86,27 @@ const ALARMS: &[(&str, &str, &str)] = &[
         "values were imported in clear and have no layer of an application key yet",
         "`strongroom convert --with root` seals them; another protector is chosen with --with",
     ),
+    (
+        "usage_limit_near",
+        "the active versions of these keys are used up, or nearly so",
+        "`strongroom key rotate NAME` begins anew with a new version; `strongroom key limit NAME` sets another limit",
+    ),
+    ("key_locked", "keys are locked", "make their protectors available, or `strongroom key unlock NAME`"),
+    (
+        "key_password_file",
+        "passwords from files do not open their keys",
+        "put the right password into the file; a changed file is tried again within a minute, or by `strongroom key unlock NAME --unattended`",
+    ),
+    (
+        "password_only",
+        "nothing but their passwords opens these keys: they are locked after each start until somebody gives the password",
+        "nothing, if that is what you want; `strongroom key protect NAME --with password` gives a key a second wrap under root",
+    ),
+    (
+        "archive_failed",
+        "closed transactions could not be archived",
+        "mend what is named; the server tries again within an hour, `strongroom tx archive` at once",
+    ),
     ("quarantined", "records failed verification and are kept aside", "see `strongroom quarantine list`"),
     ("strangers", "the store holds entries that are not ours", "find out who writes to the store's file"),
     (

@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use strongroom_audit::{Inspection, Trail, TrailError, TrailSettings};
-use strongroom_engine::catalogue::InstanceBody;
+use strongroom_engine::catalogue::{InstanceBody, NAMED};
 use strongroom_engine::key::KeyBody;
-use strongroom_engine::secret;
+use strongroom_engine::stored::Family;
 use strongroom_envelope::anchor::Slot;
 use strongroom_envelope::keyring::Keyring;
 use strongroom_envelope::{Id, RecordKey, RecordKind, body};
@@ -32,6 +32,7 @@ use crate::settings::Settings;
 use crate::snapshot::Snapshotter;
 use crate::stored::StoredValues;
 use crate::tokens::Tokens;
+use crate::transactions::Unfinished;
 use crate::unlocked::{Parts, Unlocked};
 use crate::verdict::{self, Claimed, Remembered, TrailMemory};
 use crate::witness::{BatchNote, Note, Witness, describe};
@@ -303,10 +304,13 @@ pub fn resume(settings: &Settings, verified: Verified<'_>) -> Result<Running, Bo
         tokens.insert(id, token);
     }
     history.index.set_names(RecordKind::Secret, inventory.secrets);
+    history.index.set_names(RecordKind::Setting, inventory.settings);
+    history.index.set_names(RecordKind::Credential, inventory.credentials);
     let key_names = inventory.keys.iter().map(|(id, key)| (key.name.clone(), *id, None)).collect();
     history.index.set_names(RecordKind::Key, key_names);
     let under = with_unknown(inventory.stored, &inventory.keys, &quarantine, &history.index);
-    let stored = StoredValues::of(under, keys.active(secret::KEY_NAME));
+    let unfinished = perhaps_unfinished(inventory.unfinished, &quarantine, &history.index);
+    let stored = StoredValues::of(under, &keys);
     let snapshots = Snapshotter::new(history.snapshot_epoch, history.oldest_log, history.log_bytes);
     let position = history.position.clone();
     let parts = Parts {
@@ -315,6 +319,7 @@ pub fn resume(settings: &Settings, verified: Verified<'_>) -> Result<Running, Bo
         index: history.index,
         keys,
         stored,
+        unfinished: Unfinished::of(unfinished),
         resealing: Resealing::of(inventory.older),
         tokens,
         retries: history.retries,
@@ -340,13 +345,21 @@ fn with_unknown(
     quarantine: &Quarantine,
     index: &crate::index::Index,
 ) -> crate::stored::Found {
-    let Some((id, _)) = keys.iter().find(|(_, key)| key.name.as_str() == secret::KEY_NAME) else { return under };
-    let failed = quarantine.keys().into_iter().filter(|key| key.kind == RecordKind::SecretVersion);
-    let failed: Vec<Id> = failed.filter(|key| index.get(*key).is_some()).map(|key| key.id).collect();
-    if !failed.is_empty() {
-        under.entry((*id, 0)).or_default().extend(failed);
+    for record in quarantine.keys().into_iter().filter(|record| index.get(*record).is_some()) {
+        let Some(family) = Family::of(record.kind) else { continue };
+        if let Some((id, _)) = keys.iter().find(|(_, key)| key.name.as_str() == family.key_name()) {
+            under.entry((*id, 0)).or_default().push(record);
+        }
     }
     under
+}
+
+/// A transaction whose record failed may be unfinished: it is listed with those that are, so that nobody takes their list for whole;
+/// and is found there when it is right again.
+fn perhaps_unfinished(mut unfinished: Vec<Id>, quarantine: &Quarantine, index: &crate::index::Index) -> Vec<Id> {
+    let failed = quarantine.keys().into_iter().filter(|record| record.kind == RecordKind::Transaction);
+    unfinished.extend(failed.filter(|record| index.get(*record).is_some()).map(|record| record.id));
+    unfinished
 }
 
 /// Starts committer and workers over an assembled store.
@@ -367,7 +380,7 @@ pub fn start_threads(
 /// Lists what the scan found, with the names that the log remembers of records that cannot be read.
 fn quarantine(store: &dyn Store, seals: &Seals, found: &Found) -> Result<Quarantine, BootError> {
     let quarantine = Quarantine::default();
-    let named = |key: &RecordKey| matches!(key.kind, RecordKind::Secret | RecordKind::Key);
+    let named = |key: &RecordKey| NAMED.contains(&key.kind);
     let wanted: Vec<RecordKey> = found.findings.iter().map(|(key, _)| *key).filter(named).collect();
     let tags = if wanted.is_empty() { Default::default() } else { catalogue::name_tags(store, seals, &wanted)? };
     for (key, finding) in &found.findings {

@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 use strongroom_engine::key::KeyBody;
 use strongroom_engine::name::Name;
 use strongroom_engine::reseal::is_sealed;
-use strongroom_engine::secret;
+use strongroom_engine::stored::{Family, sealed_under};
 use strongroom_engine::token::TokenBody;
+use strongroom_engine::transaction;
 use strongroom_envelope::anchor::{self, Position};
 use strongroom_envelope::log::{self, AuditEntry, LogRecord};
 use strongroom_envelope::snapshot::{Assembly, Page};
@@ -20,6 +21,7 @@ use crate::index::{Expected, Index};
 use crate::quarantine::Finding;
 use crate::retries::Retries;
 use crate::seals::Seals;
+use crate::stored::listed_as;
 use crate::unlocked::judge_bytes;
 
 /// What snapshot and log say.
@@ -324,14 +326,20 @@ pub struct Inventory {
     pub strangers: u64,
     /// Names of secrets, their ids, and their current versions.
     pub secrets: Vec<(Name, Id, Option<Id>)>,
+    /// Names of settings and their ids.
+    pub settings: Vec<(Name, Id, Option<Id>)>,
+    /// Names of credentials and their ids.
+    pub credentials: Vec<(Name, Id, Option<Id>)>,
     /// Deleted secrets and when they were deleted.
     pub deleted: Vec<(Id, Timestamp)>,
     /// Application keys.
     pub keys: Vec<(Id, KeyBody)>,
     /// Records that an older store key sealed.
     pub older: Vec<RecordKey>,
-    /// Versions of secrets, by the key version they are sealed under.
+    /// Stored values, by the key version they are sealed under.
     pub stored: crate::stored::Found,
+    /// Transactions that are not closed.
+    pub unfinished: Vec<Id>,
     /// Tokens.
     pub tokens: Vec<(Id, TokenBody)>,
     /// Keys of verified records, when they are asked for.
@@ -420,9 +428,22 @@ impl Inventory {
             RecordKind::Key => {
                 self.keys.push((key.id, body::decode_strict(body.expose()).map_err(unreadable)?));
             }
-            RecordKind::SecretVersion => {
-                let under = secret::sealed_under(body.expose()).ok_or(Finding::Unreadable)?;
-                self.stored.entry(under).or_default().push(key.id);
+            kind if Family::of(kind).is_some() => {
+                let under = sealed_under(body.expose()).ok_or(Finding::Unreadable)?;
+                self.stored.entry(listed_as(under)).or_default().push(key);
+                let names = match kind {
+                    RecordKind::Setting => Some(&mut self.settings),
+                    RecordKind::Credential => Some(&mut self.credentials),
+                    _ => None,
+                };
+                if let Some(names) = names {
+                    let noted = strongroom_engine::catalogue::note(kind, body.expose()).map_err(unreadable)?;
+                    names.push((noted.name.ok_or(Finding::Unreadable)?, key.id, None));
+                }
+                if kind == RecordKind::Transaction {
+                    let closed = transaction::closed_at(body.expose()).ok_or(Finding::Unreadable)?;
+                    self.unfinished.extend(closed.is_none().then_some(key.id));
+                }
             }
             RecordKind::Token => {
                 self.tokens.push((key.id, body::decode_strict(body.expose()).map_err(unreadable)?));
@@ -437,10 +458,13 @@ impl Inventory {
         self.strangers += other.strangers;
         self.findings.extend(other.findings);
         self.secrets.extend(other.secrets);
+        self.settings.extend(other.settings);
+        self.credentials.extend(other.credentials);
         self.deleted.extend(other.deleted);
         self.keys.extend(other.keys);
         self.tokens.extend(other.tokens);
         self.older.extend(other.older);
+        self.unfinished.extend(other.unfinished);
         for (under, records) in other.stored {
             self.stored.entry(under).or_default().extend(records);
         }

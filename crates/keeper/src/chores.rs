@@ -9,13 +9,17 @@ use strongroom_engine::catalogue::{self as bodies, InstanceBody};
 use strongroom_engine::policy::Action;
 use strongroom_engine::rule::{Change, Commit, NameChange, Refusal, Trace};
 use strongroom_engine::secret::SecretVersionBody;
+use strongroom_engine::transaction::PartBody;
+use strongroom_envelope::body::{self, Body};
 use strongroom_envelope::log::AuditEntry;
-use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp, body};
+use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp};
 use strongroom_secret::SecretBytes;
 
+use crate::alarms::alarm;
 use crate::catalogue;
 use crate::committer::Order;
 use crate::facade::{Alarm, Caller, Failure, QuarantineView, Release, Status, VerifyReport};
+use crate::journal::Severity;
 use crate::keeper::{Inner, Keeper};
 use crate::program;
 use crate::quarantine::{self, Finding};
@@ -109,6 +113,28 @@ impl Keeper {
     /// Lines of the trail, the newest that fit, oldest first.
     pub async fn audit_search(&self, caller: Caller, query: AuditQuery) -> Result<Vec<String>, Failure> {
         self.chore(move |inner| inner.audited(&caller, Action::AuditSearch, "", || search(inner, &query))).await
+    }
+
+    /// Permits what has an effect outside the store, and records that it begins; durable before it answers.
+    pub async fn begin_effect(&self, caller: Caller, action: Action, target: String) -> Result<(), Failure> {
+        self.chore(move |inner| {
+            inner.permit(&caller, action, &target)?;
+            inner.line(&caller, action.word(), &target, "begun")
+        })
+        .await
+    }
+
+    /// Notes how archiving went that nobody waits for: why it failed, or none when it works.
+    pub fn note_archiving(&self, failed: Option<&str>) {
+        let Ok(unsealed) = self.inner.unsealed() else { return };
+        let unlocked = &unsealed.running.unlocked;
+        match failed.map(|why| alarm("archive_failed", why)) {
+            Some(Alarm { code, message, fix }) => {
+                self.inner.settings.journal.event(Severity::Error, code, &message);
+                unlocked.raise(code, message, fix);
+            }
+            None => unlocked.clear("archive_failed"),
+        }
     }
 
     /// Accepts that the program has changed.
@@ -215,13 +241,21 @@ fn delete(unlocked: &Unlocked, key: RecordKey, finding: Finding, line: AuditEntr
         unlocked.order(Order::Discard(key))?;
     }
     let name = name_of(unlocked, key).map_or(NameChange::None, NameChange::Free);
-    // Without its head nobody can reach a version any more, and its value would stay in the store for ever.
-    let versions = if key.kind == RecordKind::Secret { versions_of(unlocked, key.id)? } else { Vec::new() };
-    let line = AuditEntry { count: versions.len() as u64, ..line };
+    // Without its head nobody can reach a version or a part any more, and what it holds would stay in the store for ever.
+    let below = match key.kind {
+        RecordKind::Secret => {
+            below(unlocked, RecordKind::SecretVersion, |body: SecretVersionBody| body.secret_id == key.id)?
+        }
+        RecordKind::Transaction => {
+            below(unlocked, RecordKind::TransactionStep, |body: PartBody| body.transaction == key.id)?
+        }
+        _ => Vec::new(),
+    };
+    let line = AuditEntry { count: below.len() as u64, ..line };
     let gone = |key: &RecordKey| Change::Delete { key: *key, name: NameChange::None };
     let mut changes = vec![Change::Delete { key, name }, quarantine::clearance(key)];
     let most = unlocked.store.limits().commit_changes;
-    let (first, rest) = versions.split_at(versions.len().min(most - changes.len()));
+    let (first, rest) = below.split_at(below.len().min(most - changes.len()));
     changes.extend(first.iter().map(gone));
     replace(unlocked, key, finding, changes, line.clone())?;
     for keys in rest.chunks(most) {
@@ -231,17 +265,20 @@ fn delete(unlocked: &Unlocked, key: RecordKey, finding: Finding, line: AuditEntr
     Ok(())
 }
 
-/// The authentic versions in the store that say they belong to this secret.
-fn versions_of(unlocked: &Unlocked, secret: Id) -> Result<Vec<RecordKey>, Failure> {
+/// The authentic records of a kind in the store that say they belong to what is deleted.
+fn below<T: Body>(
+    unlocked: &Unlocked,
+    kind: RecordKind,
+    belongs: impl Fn(T) -> bool,
+) -> Result<Vec<RecordKey>, Failure> {
     let seals = unlocked.seals.read();
     let mut found = Vec::new();
     let mut opened = SecretBytes::with_capacity(1 << 16);
-    let scanned = unlocked.store.scan(&[RecordKind::SecretVersion.byte()], &mut |key, sealed| {
+    let scanned = unlocked.store.scan(&[kind.byte()], &mut |key, sealed| {
         opened.truncate(0);
         if let Ok(key) = RecordKey::from_bytes(key)
             && seals.open(key, sealed, &mut opened).is_ok()
-            && let Ok(version) = body::decode_strict::<SecretVersionBody>(opened.expose())
-            && version.secret_id == secret
+            && body::decode_strict(opened.expose()).is_ok_and(&belongs)
         {
             found.push(key);
         }

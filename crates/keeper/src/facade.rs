@@ -177,6 +177,12 @@ pub struct Status {
     pub unprotected: u64,
     /// When the oldest of them was brought, if that is so long ago that no more are taken.
     pub unprotected_overdue: Option<Timestamp>,
+    /// Keys whose active version is used up by nine tenths of its limit, or more.
+    pub keys_near_limit: u64,
+    /// Records of transactions that are in clear because their request is not marked as sensitive.
+    pub transactions_clear: u64,
+    /// Transactions that are neither committed nor rolled back.
+    pub transactions_unfinished: u64,
     /// Whether changes are accepted now.
     pub writable: bool,
     /// Whether the audit trail can be written now.
@@ -307,7 +313,12 @@ pub enum KeyProtector {
     /// A program, by the name of its section in the configuration.
     Plugin(String),
     /// A person who knows this.
-    Password(strongroom_secret::Passphrase),
+    Password {
+        /// What that person knows.
+        passphrase: strongroom_secret::Passphrase,
+        /// Whether the root's wrap key opens it, too, so that it is ready at a start without that person.
+        recovery: bool,
+    },
     /// Several persons.
     Shares {
         /// How many shares open it.
@@ -315,6 +326,49 @@ pub enum KeyProtector {
         /// How many are made.
         count: u8,
     },
+}
+
+/// Something that the server keeps, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Area {
+    /// What it is.
+    pub what: String,
+    /// How it is kept.
+    pub kept: Kept,
+    /// How many there are, where that can be said.
+    pub items: Option<u64>,
+    /// How many of them are in clear.
+    pub clear: u64,
+    /// The key it is encrypted under.
+    pub key: String,
+    /// The algorithm.
+    pub algorithm: &'static str,
+    /// What is to know: of what is in clear, why.
+    pub why: String,
+    /// Whether nothing is in clear that should not be.
+    pub as_it_should_be: bool,
+}
+
+/// How something is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// All of it encrypted.
+    Encrypted,
+    /// Some of it.
+    Partly,
+    /// None of it.
+    Clear,
+}
+
+impl Kept {
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Encrypted => "encrypted",
+            Self::Partly => "partly",
+            Self::Clear => "clear",
+        }
+    }
 }
 
 /// One quarantined record.

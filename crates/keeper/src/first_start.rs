@@ -7,10 +7,9 @@ use strongroom_engine::catalogue::{InstanceBody, ProofBody};
 use strongroom_engine::key::new_application_key;
 use strongroom_engine::name::Name;
 use strongroom_engine::rule::{Change, Commit, NameChange};
-use strongroom_engine::secret;
+use strongroom_engine::stored::Family;
 use strongroom_envelope::anchor::Slot;
 use strongroom_envelope::keyring::Keyring;
-use strongroom_envelope::value::Purpose;
 use strongroom_envelope::{Id, RecordKey, protector};
 use strongroom_protector::{Kind, Surroundings};
 use strongroom_secret::RootKey;
@@ -36,6 +35,7 @@ use crate::settle;
 use crate::snapshot::Snapshotter;
 use crate::stored::StoredValues;
 use crate::tokens::Tokens;
+use crate::transactions::Unfinished;
 use crate::unlocked::Parts;
 use crate::witness::{Note, system_entry};
 
@@ -83,6 +83,7 @@ pub fn first_start(
         index: Index::default(),
         keys: ApplicationKeys::default(),
         stored: StoredValues::default(),
+        unfinished: Unfinished::default(),
         resealing: Resealing::default(),
         tokens: Tokens::default(),
         retries: Retries::default(),
@@ -173,7 +174,9 @@ fn first_commit(
     changes.push(protectors::proof_change(&proofs));
     let wrap = wrap_handles(seals);
     let wrap = wrap.last().ok_or(FirstStartError::Name)?;
-    let name = Name::parse(secret::KEY_NAME).map_err(|_| FirstStartError::Name)?;
-    changes.push(new_application_key(name, Purpose::Secrets, wrap, &mut SystemRandomness, now()).change());
+    for family in Family::ALL {
+        let name = Name::parse(family.key_name()).map_err(|_| FirstStartError::Name)?;
+        changes.push(new_application_key(name, family.purpose(), wrap, &mut SystemRandomness, now()).change());
+    }
     Ok((Commit { changes, witnessed: true, ..Commit::default() }, judged))
 }

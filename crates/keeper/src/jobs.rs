@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use strongroom_engine::job::{self, JobBody, JobKind, JobState};
 use strongroom_engine::key::{KeyBody, State};
+use strongroom_engine::policy::Action;
+use strongroom_engine::reencrypt::{self, Reencrypt, ReencryptReply};
 use strongroom_engine::reseal::{Reseal, is_sealed};
 use strongroom_engine::rule::{Operation, Trace};
-use strongroom_engine::secret;
+use strongroom_engine::stored::{Family, SealedUnder, sealed_under};
 use strongroom_envelope::{Id, RecordKey, RecordKind, body};
 use strongroom_secret::SecretBytes;
 use strongroom_store::StoreError;
@@ -21,6 +23,7 @@ use tokio::sync::oneshot;
 use crate::facade::Failure;
 use crate::journal::Severity;
 use crate::needs;
+use crate::stored::Scope;
 use crate::unlocked::Unlocked;
 use crate::witness::describe;
 use crate::worker::{Run, Workers, ask, entry, system_caller};
@@ -29,13 +32,18 @@ use crate::worker::{Run, Workers, ask, entry, system_caller};
 /// those who wait for an answer are not behind many of them.
 const IN_FLIGHT: usize = 3;
 /// Records of a commit while others want to be answered: a worker is not held up for long.
-const FEW: usize = 8;
+const FEW: usize = 32;
 /// How long nothing is sent then.
-const STEP_BACK: Duration = Duration::from_millis(3);
+const STEP_BACK: Duration = Duration::from_millis(40);
 /// Requests since the last commit from which on others count as wanting to be answered.
 const BUSY: u64 = 2;
 /// How long is waited after a failure that may pass, such as a full disk.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long is waited after old bytes could not be removed.
+const SCRUB_AGAIN: Duration = Duration::from_secs(60);
+/// The word of the alarm that says so.
+const SCRUB_FAILED: &str = "scrub_failed";
 
 /// How often everything is looked at before a job ends as incomplete.
 const LOOKS: usize = 4;
@@ -132,7 +140,7 @@ struct Runner {
 /// One commit on its way.
 struct Flight {
     records: Vec<RecordKey>,
-    answered: oneshot::Receiver<Result<secret::ReencryptReply, Failure>>,
+    answered: oneshot::Receiver<Result<ReencryptReply, Failure>>,
 }
 
 /// How a pass over what is to be done ended.
@@ -174,6 +182,9 @@ impl Runner {
 
     /// Works on one job until it is done, paused, or the server ends.
     fn work(&mut self, id: Id, job: &JobBody) {
+        if job.kind == JobKind::Scrub {
+            return self.scrub(id, job);
+        }
         self.again.clear();
         for _ in 0..LOOKS {
             let Some(failed) = self.passes(id, job) else { return };
@@ -194,6 +205,26 @@ impl Runner {
             }
         }
         self.end(id, job);
+    }
+
+    /// Removes old bytes from the store's files.
+    fn scrub(&self, id: Id, job: &JobBody) {
+        match self.unlocked.store.scrub() {
+            Ok(()) => {
+                self.unlocked.clear(SCRUB_FAILED);
+                let done = entry(&system_caller(), Action::StoreScrub.word(), &Trace::of(job.key_name.as_str()), "ok");
+                if self.unlocked.witness.tell_and_wait(done) {
+                    return self.end(id, job);
+                }
+                self.rest();
+            }
+            Err(error) => {
+                self.unlocked.journal.event(Severity::Error, SCRUB_FAILED, &describe(&error));
+                let fix = "it is tried again every minute; the server's log says why that failed".to_owned();
+                self.unlocked.raise(SCRUB_FAILED, "old wraps may still be in the store's files".to_owned(), fix);
+                self.step_back(SCRUB_AGAIN);
+            }
+        }
     }
 
     /// Passes until one seals nothing more: how many failed in it. None when the server ends or the job was paused.
@@ -220,18 +251,29 @@ impl Runner {
     fn waiting(&self, job: &JobBody) -> u64 {
         match job.kind {
             JobKind::Reseal => self.unlocked.resealing.len(),
-            JobKind::Reencrypt | JobKind::Convert => self.unlocked.stored.waiting(job.kind == JobKind::Convert),
+            JobKind::Scrub => 0,
+            JobKind::Reencrypt | JobKind::Convert => self.unlocked.stored.waiting(self.scope(job)),
         }
+    }
+
+    /// The values that a job is about.
+    fn scope(&self, job: &JobBody) -> Scope {
+        let purpose = self.unlocked.keys.purpose(job.key_id);
+        let family = purpose.and_then(Family::under).unwrap_or(Family::Secrets);
+        Scope { family, clear: job.kind == JobKind::Convert }
     }
 
     fn end(&self, id: Id, job: &JobBody) {
         // What proves the end is in the trail before the job says that it is done, whatever happens in between.
-        if self.left(job) == 0 && !self.prove(job) {
+        if job.kind != JobKind::Scrub && self.left(job) == 0 && !self.prove(job) {
             return self.rest();
         }
         match ask(&self.unlocked, &self.workers, system_caller(), job::Finish { id }) {
             Ok(job::FinishReply::Done) => {
-                let told = format!("nothing is left under older versions of the key {}", job.key_name);
+                let told = match job.kind {
+                    JobKind::Scrub => format!("old wraps of the key {} are gone from the store's files", job.key_name),
+                    _ => format!("nothing is left under older versions of the key {}", job.key_name),
+                };
                 self.unlocked.journal.event(Severity::Notice, "job_done", &told);
             }
             Ok(job::FinishReply::Incomplete(left)) => {
@@ -253,11 +295,11 @@ impl Runner {
                 flights.into_iter().for_each(|flight: Flight| drop(flight.answered.blocking_recv()));
                 return Pass::Broken;
             }
-            let (most, in_flight) = if self.others_wait() { (FEW, 1) } else { (secret::REENCRYPT_RECORDS, IN_FLIGHT) };
+            let (most, in_flight) = if self.others_wait() { (FEW, 1) } else { (reencrypt::RECORDS, IN_FLIGHT) };
             let records = self.take(job, &mut after, most);
             let is_last = records.is_empty();
             sent += records.len();
-            match self.send(job.kind, records) {
+            match self.send(job, records) {
                 Some(flight) => flights.push_back(flight),
                 None if is_last => {}
                 // Too much is waiting: another pass takes them.
@@ -306,10 +348,8 @@ impl Runner {
         }
         let records = match job.kind {
             JobKind::Reseal => self.unlocked.resealing.older(*after, most),
-            JobKind::Reencrypt | JobKind::Convert => {
-                let ids = self.unlocked.stored.older(after.map(|key| key.id), most, job.kind == JobKind::Convert);
-                ids.into_iter().map(|id| RecordKey::new(RecordKind::SecretVersion, id)).collect()
-            }
+            JobKind::Scrub => Vec::new(),
+            JobKind::Reencrypt | JobKind::Convert => self.unlocked.stored.older(self.scope(job), *after, most),
         };
         if let Some(last) = records.last() {
             *after = Some(*last);
@@ -317,16 +357,16 @@ impl Runner {
         records
     }
 
-    fn send(&self, kind: JobKind, records: Vec<RecordKey>) -> Option<Flight> {
+    fn send(&self, job: &JobBody, records: Vec<RecordKey>) -> Option<Flight> {
         if records.is_empty() {
             return None;
         }
         let (answer, answered) = oneshot::channel();
-        let sent = match kind {
+        let sent = match job.kind {
             JobKind::Reseal => self.submit(Reseal { records: records.clone() }, answer),
-            JobKind::Reencrypt | JobKind::Convert => {
-                let records = records.iter().map(|key| key.id).collect();
-                self.submit(secret::Reencrypt { records }, answer)
+            JobKind::Reencrypt | JobKind::Convert | JobKind::Scrub => {
+                let (key, name) = (job.key_id, job.key_name.clone());
+                self.submit(Reencrypt { key, name, records: records.clone() }, answer)
             }
         };
         sent.ok()?;
@@ -378,6 +418,7 @@ impl Runner {
     fn look_again(&self, job: &JobBody) -> Result<usize, StoreError> {
         match job.kind {
             JobKind::Reseal => self.look_at_records(),
+            JobKind::Scrub => Ok(0),
             JobKind::Reencrypt | JobKind::Convert => self.look_at_values(job),
         }
     }
@@ -400,21 +441,29 @@ impl Runner {
     }
 
     fn look_at_values(&self, job: &JobBody) -> Result<usize, StoreError> {
+        let mut found = 0;
+        for kind in self.scope(job).family.kinds() {
+            found += self.look_at_kind(job, *kind)?;
+        }
+        Ok(found)
+    }
+
+    fn look_at_kind(&self, job: &JobBody, kind: RecordKind) -> Result<usize, StoreError> {
         let unlocked = &self.unlocked;
         let mut found = 0;
         let mut opened = SecretBytes::with_capacity(1 << 16);
-        unlocked.store.scan(&[RecordKind::SecretVersion.byte()], &mut |key, sealed| {
+        unlocked.store.scan(&[kind.byte()], &mut |key, sealed| {
             opened.truncate(0);
             let is_open = RecordKey::from_bytes(key).ok().filter(|key| {
                 let seals = unlocked.seals.read();
                 seals.open(*key, sealed, &mut opened).is_ok()
             });
-            if let (Some(key), Some((id, version))) = (is_open, secret::sealed_under(opened.expose()))
+            if let (Some(key), Some(SealedUnder::Key(id, version))) = (is_open, sealed_under(opened.expose()))
                 && id == job.key_id
                 && version < job.key_version
                 && unlocked.index.read().get(key).is_some()
             {
-                found += usize::from(unlocked.stored.found(key.id, (id, version)));
+                found += usize::from(unlocked.stored.found(key, (id, version)));
             }
             if self.has_ended() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;

@@ -10,11 +10,12 @@ use parking_lot::{Mutex, RwLock};
 use strongroom_engine::name::Selector;
 use strongroom_engine::policy::{Action, Decision, Object, Principal, decide};
 use strongroom_engine::rule::{Operation, Refusal, Trace};
+use strongroom_engine::stored::Family;
 use strongroom_engine::{job, key, secret, token};
 use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp};
 use strongroom_protector::Surroundings;
 use strongroom_store::{DataDirectory, Store};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::alarms::alarm;
 use crate::boot::{Running, Witnessing};
@@ -25,12 +26,11 @@ use crate::journal::Severity;
 use crate::key_import::WrappingPair;
 use crate::reply::{Courier, Finish};
 use crate::settings::Settings;
+use crate::uses;
 use crate::witness::{Note, Witness, describe};
 use crate::words::failure_word;
 use crate::worker::{Run, ask, entry, system_caller};
 
-/// How often old things are looked for.
-const TICK: Duration = Duration::from_secs(60);
 /// How long an expired token stays listed, milliseconds: a week.
 const EXPIRED_TOKENS_KEPT: i64 = 7 * 24 * 60 * 60 * 1000;
 /// How long a job that is done stays listed, milliseconds: 30 days.
@@ -39,6 +39,8 @@ const ENDED_JOBS_KEPT: i64 = 30 * 24 * 60 * 60 * 1000;
 const CLEAR_FOR: i64 = 30 * 24 * 60 * 60 * 1000;
 /// Administrative requests that may wait.
 const STEWARD_QUEUE: usize = 64;
+/// Those among them that bring a password: each takes a derivation or more, and what comes after them waits for all of that.
+const PASSWORD_QUEUE: usize = 16;
 
 /// One instance. Cheap to clone.
 #[derive(Clone)]
@@ -54,6 +56,7 @@ pub(crate) struct Inner {
     /// For keys that users bring.
     pub(crate) wrapping: Mutex<Option<WrappingPair>>,
     steward: SyncSender<Chore>,
+    passwords: Arc<Semaphore>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Held as long as the instance: its lock keeps a second server away.
     _directory: DataDirectory,
@@ -92,6 +95,7 @@ impl Keeper {
         state: State,
     ) -> std::io::Result<Self> {
         let (steward, chores) = sync_channel::<Chore>(STEWARD_QUEUE);
+        let look_every = settings.look_every;
         let inner = Arc::new(Inner {
             settings,
             store,
@@ -99,13 +103,14 @@ impl Keeper {
             courier: Arc::default(),
             wrapping: Mutex::new(None),
             steward,
+            passwords: Arc::new(Semaphore::new(PASSWORD_QUEUE)),
             thread: Mutex::new(None),
             _directory: directory,
         });
         inner.send_by_courier();
         inner.open_keys();
         let weak = Arc::downgrade(&inner);
-        let run = move || work_off(&chores, &weak);
+        let run = move || work_off(&chores, &weak, look_every);
         let thread = thread::Builder::new().name("steward".into()).spawn(run)?;
         *inner.thread.lock() = Some(thread);
         Ok(Self { inner })
@@ -187,6 +192,19 @@ impl Keeper {
         answered.await.unwrap_or(Err(Failure::Stopping))
     }
 
+    /// The same for a request that brings a password.
+    pub(crate) async fn password_chore<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Inner>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let turn = Arc::clone(&self.inner.passwords).try_acquire_owned().map_err(|_| Failure::Busy)?;
+        let work = move |inner: &Arc<Inner>| {
+            let _turn = turn;
+            work(inner)
+        };
+        self.chore(work).await
+    }
+
     /// Ends: finishes what waits, writes a snapshot, signs a last checkpoint, syncs the anchor. Blocks.
     pub fn stop(&self) {
         let state = self.inner.state.read().clone();
@@ -247,6 +265,9 @@ impl Inner {
                 quarantined: 0,
                 unprotected: 0,
                 unprotected_overdue: None,
+                transactions_clear: 0,
+                transactions_unfinished: 0,
+                keys_near_limit: 0,
                 writable: false,
                 auditing: self.witness().is_some_and(|witness| witness.is_open()),
                 copies: 1,
@@ -315,6 +336,7 @@ impl Unsealed {
     fn look_after_keys(&self) {
         let unlocked = &self.running.unlocked;
         let stored = |id| unlocked.stored.counts(id, &unlocked.index.read());
+        self.make_built_in_keys();
         let (ended, aged) = unlocked.keys.due(now(), stored);
         let rotate =
             |id| key::Rotate { selector: Selector::Id(id), reencrypt: true, expected_version: None, rate: None };
@@ -326,6 +348,13 @@ impl Unsealed {
             && forgotten.into_iter().all(|id| self.run(job::Purge { id, retention_milliseconds }));
     }
 
+    /// A store of an earlier release does not have all of them.
+    fn make_built_in_keys(&self) {
+        let keys = &self.running.unlocked.keys;
+        let missing = Family::ALL.into_iter().filter(|family| !keys.has(family.key_name()));
+        let _ended = missing.into_iter().all(|family| self.run(key::BuiltIn { family }));
+    }
+
     /// Runs an operation of the server's own and waits for it; false when there is nobody left to run it. Its outcome is in
     /// the trail, and what failed is due again at the next look.
     fn run<O: Operation>(&self, operation: O) -> bool {
@@ -334,9 +363,9 @@ impl Unsealed {
     }
 }
 
-/// Chores one after the other, and a look for old things once per [`TICK`], however busy it is.
-fn work_off(chores: &Receiver<Chore>, keeper: &Weak<Inner>) {
-    let mut due = Instant::now() + TICK;
+/// Chores one after the other, and a look for old things from time to time, however busy it is.
+fn work_off(chores: &Receiver<Chore>, keeper: &Weak<Inner>, look_every: Duration) {
+    let mut due = Instant::now() + look_every;
     loop {
         match chores.recv_timeout(due.saturating_duration_since(Instant::now())) {
             Ok(chore) => chore(),
@@ -344,7 +373,7 @@ fn work_off(chores: &Receiver<Chore>, keeper: &Weak<Inner>) {
             Err(RecvTimeoutError::Disconnected) => return,
         }
         if Instant::now() >= due {
-            due = Instant::now() + TICK;
+            due = Instant::now() + look_every;
             match keeper.upgrade() {
                 Some(inner) => inner.tick(),
                 None => return,
@@ -364,6 +393,8 @@ fn unlocked_status(unsealed: &Unsealed) -> Status {
     if unprotected > 0 {
         alarms.push(alarm("unprotected", &unprotected.to_string()));
     }
+    let (near, keys_near_limit) = uses::near(unlocked);
+    alarms.extend(near);
     let (records, secrets) = {
         let index = unlocked.index.read();
         (index.len(), index.name_count(RecordKind::Secret))
@@ -378,7 +409,10 @@ fn unlocked_status(unsealed: &Unsealed) -> Status {
         epoch: unlocked.epoch.load(Ordering::Acquire),
         quarantined,
         unprotected,
+        transactions_clear: unlocked.stored.declared_clear(Family::Transactions),
+        transactions_unfinished: unlocked.unfinished.len(),
         unprotected_overdue: unlocked.stored.unprotected_since().filter(|since| since.0 <= now().0 - CLEAR_FOR),
+        keys_near_limit,
         writable: unlocked.is_writing(),
         auditing: unlocked.witness.is_open(),
         copies: 1,

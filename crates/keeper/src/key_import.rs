@@ -55,6 +55,32 @@ pub struct KeyImport {
     pub reencrypt: bool,
 }
 
+impl WrappingPair {
+    /// The one that is given out now; a new one, when there is none or its time is over.
+    fn current(slot: &mut Option<Self>, now: Instant) -> &Self {
+        slot.take_if(|pair| pair.is_over(now));
+        slot.get_or_insert_with(|| {
+            let private = oaep::PrivateKey::generate(oaep::Bits::B3072);
+            Self { id: crate::random::id(), private, made: now }
+        })
+    }
+
+    /// The one that is meant. Whoever asked for it too long ago asks for a new one and wraps the key again.
+    fn named(slot: &Option<Self>, id: Id, now: Instant) -> Result<&Self, Refusal> {
+        let over = || Refusal::NotFound { what: "wrapping key", target: id.to_string() };
+        slot.as_ref().filter(|pair| pair.id == id && !pair.is_over(now)).ok_or_else(over)
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.made) >= LIFETIME
+    }
+
+    fn view(&self, now: Instant) -> WrappingView {
+        let seconds = LIFETIME.saturating_sub(now.saturating_duration_since(self.made)).as_secs();
+        WrappingView { id: self.id, public: self.private.public().to_spki(), seconds }
+    }
+}
+
 impl Keeper {
     /// The public key under which a key is wrapped that shall be imported.
     pub async fn key_wrapping(&self, caller: Caller) -> Result<WrappingView, Failure> {
@@ -81,15 +107,7 @@ impl Keeper {
 
 impl Inner {
     fn wrapping_view(&self) -> WrappingView {
-        let mut pair = self.wrapping.lock();
-        let is_over = pair.as_ref().is_none_or(|pair| pair.made.elapsed() >= LIFETIME);
-        if is_over {
-            let private = oaep::PrivateKey::generate(oaep::Bits::B3072);
-            *pair = Some(WrappingPair { id: crate::random::id(), private, made: Instant::now() });
-        }
-        let pair = pair.as_ref().expect("it was made just now");
-        let seconds = LIFETIME.saturating_sub(pair.made.elapsed()).as_secs();
-        WrappingView { id: pair.id, public: pair.private.public().to_spki(), seconds }
+        WrappingPair::current(&mut self.wrapping.lock(), Instant::now()).view(Instant::now())
     }
 
     /// Permission is asked for before anything is opened, so that nobody learns whether something opens who may not import.
@@ -98,10 +116,7 @@ impl Inner {
         self.permit(caller, action, name.as_str())?;
         let opened = self.unsealed().and_then(|_| {
             let pair = self.wrapping.lock();
-            let pair = pair.as_ref().filter(|pair| pair.id == id && pair.made.elapsed() < LIFETIME);
-            // Whoever asked for it too long ago asks for a new one and wraps the key again.
-            let over = || Refusal::NotFound { what: "wrapping key", target: id.to_string() };
-            Ok(open(&pair.ok_or_else(over)?.private, wrapped)?)
+            Ok(open(&WrappingPair::named(&pair, id, Instant::now())?.private, wrapped)?)
         });
         if let Err(failure) = &opened {
             self.line(caller, action.word(), name.as_str(), failure_word(failure))?;
@@ -119,4 +134,31 @@ fn open(private: &oaep::PrivateKey, wrapped: &[u8]) -> Result<SecretBytes, Refus
     }
     let kek: &[u8; 32] = opened.expose().try_into().map_err(|_| Refusal::DoesNotOpen)?;
     key_wrap::unwrap(kek, rest).map_err(|_| Refusal::DoesNotOpen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// The moments are handed in: a pair is given out and opens for an hour from when it was made, to the second.
+    #[test]
+    fn a_pair_is_used_for_an_hour() {
+        let (begin, hour) = (Instant::now(), Duration::from_secs(3600));
+        let mut slot = None;
+        let first = WrappingPair::current(&mut slot, begin).view(begin);
+        assert_eq!(first.seconds, 3600);
+        let last = begin + hour - SECOND;
+        let again = WrappingPair::current(&mut slot, last).view(last);
+        assert_eq!((again.id, again.public, again.seconds), (first.id, first.public.clone(), 1));
+        let is_there = |slot: &Option<WrappingPair>, id, now| WrappingPair::named(slot, id, now).is_ok();
+        assert!(is_there(&slot, first.id, last) && !is_there(&slot, Id::NIL, last));
+        let over = begin + hour;
+        let refused = WrappingPair::named(&slot, first.id, over).map(drop);
+        assert_eq!(refused, Err(Refusal::NotFound { what: "wrapping key", target: first.id.to_string() }));
+        let second = WrappingPair::current(&mut slot, over).view(over);
+        assert!(second.id != first.id && second.public != first.public && second.seconds == 3600);
+        assert!(is_there(&slot, second.id, over) && !is_there(&slot, first.id, over), "the first is gone");
+    }
 }

@@ -2,19 +2,29 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::RwLock;
-use strongroom_engine::key::{KeyBody, KeyVersion, State, WrapKeyHandle, Wraps, unwrap_version};
+use strongroom_engine::key::{
+    KeyBody, KeyVersion, PASSWORD_PROTECTOR, State, WrapKeyHandle, Wraps, handle, is_near, unwrap_version,
+};
 use strongroom_engine::name::Name;
-use strongroom_engine::rule::{Change, KeyChoice, KeyHandle, Refusal};
+use strongroom_engine::rule::{Change, KeyChoice, KeyHandle, Material, Refusal};
+use strongroom_envelope::value::Purpose;
 use strongroom_envelope::{Generation, Id, Timestamp, body};
+use strongroom_protector::FileStamp;
 
 use crate::seals::Seals;
+use crate::uses::{Allowed, KeyRecord, Taken, Uses, VersionId, Wanted};
 
 /// The application keys of an unlocked store.
 #[derive(Default)]
 pub struct ApplicationKeys {
     ready: RwLock<Ready>,
+    /// Whether protectors of keys are being tried now, without anybody having asked.
+    pub looking: AtomicBool,
+    /// Uses of keys that have a usage limit.
+    pub uses: Uses,
 }
 
 #[derive(Default)]
@@ -25,6 +35,17 @@ struct Ready {
     own: HashMap<Id, Arc<WrapKeyHandle>>,
     /// Why keys are locked, by key, as far as it was tried.
     closed: HashMap<Id, String>,
+    /// Passwords from files that do not open their keys, by key.
+    refused: HashMap<Id, RefusedFile>,
+}
+
+/// A password from a file that does not open its key.
+#[derive(Clone)]
+pub struct RefusedFile {
+    /// Why.
+    pub why: String,
+    /// For which protection it was tried, and with which file; none when the file could not be read.
+    pub tried: Option<(Id, FileStamp)>,
 }
 
 /// A key as its record says, with its versions ready for use.
@@ -34,7 +55,7 @@ struct ReadyKey {
     handles: HashMap<u32, Arc<KeyHandle>>,
 }
 
-/// A key that waits for its protector.
+/// A key whose own protector is not at hand.
 pub struct LockedKey {
     /// Its id.
     pub id: Id,
@@ -47,14 +68,75 @@ pub struct LockedKey {
 impl ApplicationKeys {
     /// Unwraps every version of a key that is there. A version that does not unwrap is as good as locked: its calls say so.
     pub fn insert(&self, seals: &Seals, id: Id, generation: Generation, key: &KeyBody) {
-        let wraps = self.wraps_of(seals, Some(key));
-        let handles = handles(id, generation, key, &wraps);
+        let mut wraps = self.wraps_of(seals, Some(key));
+        let held = self.held(id, key);
+        let mut made = handles(id, generation, key, &wraps, &held);
         let mut ready = self.ready.write();
+        // Its protector was opened, or let go of, while the versions were unwrapped.
+        while !is_same(ready.own(key).as_ref(), wraps.own.as_ref()) {
+            wraps.own = ready.own(key);
+            drop(ready);
+            made = handles(id, generation, key, &wraps, &held);
+            ready = self.ready.write();
+        }
+        if ready.keys.get(&id).is_some_and(|newer| newer.generation > generation) {
+            // Its record was changed while this was being made ready.
+            return;
+        }
         if let Some(old) = ready.keys.remove(&id) {
             ready.ids.remove(&old.body.name);
         }
         ready.ids.insert(key.name.clone(), id);
-        ready.keys.insert(id, ReadyKey { body: key.clone(), generation, handles });
+        ready.keys.insert(id, ReadyKey { body: key.clone(), generation, handles: made });
+    }
+
+    /// The versions that a change of the record has left as they were wrapped: they need not be unwrapped again.
+    fn held(&self, id: Id, key: &KeyBody) -> HashMap<u32, Arc<Material>> {
+        let ready = self.ready.read();
+        let Some(old) = ready.keys.get(&id).filter(|old| old.body.protection == key.protection) else {
+            return HashMap::new();
+        };
+        let same = |version: &KeyVersion| {
+            let before = old.body.version(version.number)?;
+            let handle = old.handles.get(&version.number)?;
+            let is_same = before.wrapped == version.wrapped && version.state != State::Destroyed;
+            is_same.then(|| (version.number, Arc::clone(&handle.material)))
+        };
+        key.versions.iter().filter_map(same).collect()
+    }
+
+    /// Takes uses of a version, if enough of them are set aside; and its limit.
+    pub fn take_uses(&self, wanted: Wanted) -> (Taken, Option<u64>) {
+        // Held while they are taken: no change of the limit comes in between.
+        let ready = self.ready.read();
+        match ready.allowed(wanted.version) {
+            Some(allowed) => (self.uses.take(wanted, allowed), Some(allowed.limit)),
+            None => (Taken::Granted { count: wanted.count, before: 0 }, None),
+        }
+    }
+
+    /// How many uses of a version are set aside.
+    pub fn reserved_uses(&self, version: VersionId) -> u64 {
+        self.ready.read().allowed(version).map_or(0, |allowed| allowed.reserved)
+    }
+
+    /// The keys whose active version is nearly used up, by name, with uses and limit.
+    pub fn near_limit(&self) -> Vec<(String, u64, u64)> {
+        let ready = self.ready.read();
+        let near = |(id, key): (&Id, &ReadyKey)| {
+            let limit = key.body.usage_limit?;
+            let active = key.body.active()?;
+            let used = self.uses.used((*id, active.number), active.reserved.unwrap_or(0));
+            is_near(used, limit).then(|| (key.name(), used, limit))
+        };
+        let mut near: Vec<_> = ready.keys.iter().filter_map(near).collect();
+        near.sort_unstable();
+        near
+    }
+
+    /// What a key's record says.
+    pub fn key_record(&self, id: Id) -> Option<KeyRecord> {
+        self.ready.read().keys.get(&id).map(|key| (key.body.clone(), key.generation))
     }
 
     /// Follows a committed change.
@@ -67,6 +149,7 @@ impl ApplicationKeys {
                 }
             }
             Change::Delete { .. } => {
+                self.uses.forget(id);
                 let mut ready = self.ready.write();
                 ready.closed.remove(&id);
                 if let Some(old) = ready.keys.remove(&id) {
@@ -114,6 +197,21 @@ impl ApplicationKeys {
         Wraps { root: wrap_handles(seals), own }
     }
 
+    /// Whether there is a key with this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.ready.read().ids.contains_key(name)
+    }
+
+    /// The protector of each key.
+    pub fn protectors(&self) -> Vec<String> {
+        self.ready.read().keys.values().map(|key| key.body.protector.clone()).collect()
+    }
+
+    /// What a key is for.
+    pub fn purpose(&self, id: Id) -> Option<Purpose> {
+        self.ready.read().keys.get(&id).map(|key| key.body.purpose)
+    }
+
     /// The active version of the key with this name.
     pub fn active(&self, name: &str) -> Option<(Id, u32)> {
         let ready = self.ready.read();
@@ -138,29 +236,63 @@ impl ApplicationKeys {
         ready.own.retain(|protection, _| named.contains(protection));
     }
 
-    /// Notes why a key's protector does not open, or that it does.
-    pub fn closed_because(&self, id: Id, why: Option<String>) {
-        let mut ready = self.ready.write();
-        match why {
-            Some(why) => ready.closed.insert(id, why),
-            None => ready.closed.remove(&id),
-        };
+    /// Notes why a key's protector does not open.
+    pub fn closed_because(&self, id: Id, why: String) {
+        self.ready.write().closed.insert(id, why);
     }
 
     /// Takes what a key's protector yielded, and readies its versions.
     pub fn unlock(&self, seals: &Seals, id: Id, protection: Id, own: Arc<WrapKeyHandle>) {
         let again = {
             let mut ready = self.ready.write();
-            ready.own.insert(protection, own);
-            ready.keys.get(&id).map(|key| (key.generation, key.body.clone()))
+            let is_its = |key: &&ReadyKey| key.body.protection.as_ref().is_some_and(|its| its.id == protection);
+            let again = ready.keys.get(&id).filter(is_its).map(|key| (key.generation, key.body.clone()));
+            // Of a protection that was replaced meanwhile nothing is kept.
+            if again.is_some() {
+                ready.own.insert(protection, own);
+                ready.closed.remove(&id);
+                ready.refused.remove(&id);
+            }
+            again
         };
         if let Some((generation, body)) = again {
             self.insert(seals, id, generation, &body);
         }
     }
 
-    /// The keys whose protector is not at hand.
+    /// What the record of a key says.
+    pub fn body(&self, id: Id) -> Option<KeyBody> {
+        self.ready.read().keys.get(&id).map(|key| key.body.clone())
+    }
+
+    /// The keys that nothing but a password opens.
+    pub fn password_only(&self) -> Vec<Name> {
+        let ready = self.ready.read();
+        let is_so = |key: &&ReadyKey| key.body.protector == PASSWORD_PROTECTOR && !key.body.has_recovery();
+        let mut names: Vec<Name> = ready.keys.values().filter(is_so).map(|key| key.body.name.clone()).collect();
+        names.sort();
+        names
+    }
+
+    /// Notes that a password from a file does not open its key.
+    pub fn file_refused(&self, id: Id, refused: RefusedFile) {
+        self.ready.write().refused.insert(id, refused);
+    }
+
+    /// What was noted of the password from a file for this key.
+    pub fn refused_file(&self, id: Id) -> Option<RefusedFile> {
+        self.ready.read().refused.get(&id).cloned()
+    }
+
+    /// The keys that cannot be used because their protector is not at hand.
     pub fn locked(&self) -> Vec<LockedKey> {
+        let mut closed = self.closed();
+        closed.retain(|key| !key.body.has_recovery());
+        closed
+    }
+
+    /// The keys whose protector is not at hand, also those that are ready without it.
+    pub fn closed(&self) -> Vec<LockedKey> {
         let ready = self.ready.read();
         let waits = |(id, key): (&Id, &ReadyKey)| match &key.body.protection {
             Some(protection) if !ready.own.contains_key(&protection.id) => {
@@ -169,7 +301,9 @@ impl ApplicationKeys {
             }
             _ => None,
         };
-        ready.keys.iter().filter_map(waits).collect()
+        let mut closed: Vec<LockedKey> = ready.keys.iter().filter_map(waits).collect();
+        closed.sort_by(|one, other| one.body.name.cmp(&other.body.name));
+        closed
     }
 
     /// The keys that have something to do by now: versions to destroy, and those that shall have a new one. What cannot be done,
@@ -189,7 +323,10 @@ impl ApplicationKeys {
             key.rotation_period.zip(since).is_some_and(|(period, since)| now.0 >= since.saturating_add(period))
         };
         let ended = ready.keys.iter().filter(|(id, key)| key.body.versions.iter().any(|one| is_over(**id, one)));
-        let aged = ready.keys.iter().filter(|(_, key)| !key.handles.is_empty() && is_old(&key.body));
+        // A new version is wrapped by the key's own protector, which must be at hand for that.
+        let can_wrap = |key: &KeyBody| key.protection.is_none() || ready.own(key).is_some();
+        let aged = ready.keys.iter();
+        let aged = aged.filter(|(_, key)| !key.handles.is_empty() && can_wrap(&key.body) && is_old(&key.body));
         (ended.map(|(id, _)| *id).collect(), aged.map(|(id, _)| *id).collect())
     }
 }
@@ -197,6 +334,11 @@ impl ApplicationKeys {
 impl Ready {
     fn own(&self, key: &KeyBody) -> Option<Arc<WrapKeyHandle>> {
         self.own.get(&key.protection.as_ref()?.id).cloned()
+    }
+
+    fn allowed(&self, (id, number): VersionId) -> Option<Allowed> {
+        let body = &self.keys.get(&id)?.body;
+        Some(Allowed { limit: body.usage_limit?, reserved: body.version(number)?.reserved.unwrap_or(0) })
     }
 
     fn key(&self, id: Id) -> Result<&ReadyKey, Refusal> {
@@ -238,12 +380,28 @@ impl ReadyKey {
     }
 }
 
-fn handles(id: Id, generation: Generation, key: &KeyBody, wraps: &Wraps) -> HashMap<u32, Arc<KeyHandle>> {
+fn handles(
+    id: Id,
+    generation: Generation,
+    key: &KeyBody,
+    wraps: &Wraps,
+    held: &HashMap<u32, Arc<Material>>,
+) -> HashMap<u32, Arc<KeyHandle>> {
     let unwrapped = |version: &KeyVersion| {
-        let handle = unwrap_version(id, generation, key, version.number, wraps).ok()?;
+        let handle = match held.get(&version.number) {
+            Some(material) => handle(id, generation, key, version, Arc::clone(material)),
+            None => unwrap_version(id, generation, key, version.number, wraps).ok()?,
+        };
         Some((version.number, Arc::new(handle)))
     };
     key.versions.iter().filter_map(unwrapped).collect()
+}
+
+fn is_same(there: Option<&Arc<WrapKeyHandle>>, used: Option<&Arc<WrapKeyHandle>>) -> bool {
+    match (there, used) {
+        (Some(there), Some(used)) => Arc::ptr_eq(there, used),
+        (there, used) => there.is_none() && used.is_none(),
+    }
 }
 
 fn locked(key: &str) -> Refusal {

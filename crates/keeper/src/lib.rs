@@ -5,7 +5,7 @@
 //! boot, verdict, catalogue    the boot order: history, judgement, inventory
 //! first_start, settle         what is made once; what follows every unlock
 //! committer, snapshot, witness  the one commit path: store, trail, anchor, reply
-//! unlocked, index, seals, quarantine, keys, tokens, retries  what is held in memory
+//! unlocked, index, seals, quarantine, keys, uses, tokens, retries  what is held in memory
 //! worker, needs, reply        runs the rules of `engine`, with the facts they ask for; how answers leave
 //! protectors, *_chores        the protectors of the root key; administration
 //! ```
@@ -18,14 +18,18 @@ mod catalogue;
 mod chores;
 mod clock;
 mod committer;
+mod coverage;
 pub mod facade;
 mod first_start;
+mod host;
 mod index;
 mod jobs;
 pub mod journal;
 mod keeper;
 mod key_chores;
 mod key_import;
+mod key_opening;
+mod key_password;
 mod keys;
 mod needs;
 mod offline;
@@ -46,7 +50,9 @@ mod snapshot;
 mod store_key;
 mod stored;
 mod tokens;
+mod transactions;
 mod unlocked;
+mod uses;
 mod verdict;
 mod witness;
 mod words;
@@ -55,11 +61,12 @@ mod worker;
 pub use boot::BootError;
 pub use chores::AuditQuery;
 pub use first_start::FirstStartError;
+pub use host::HostError;
 pub use keeper::Keeper;
 pub use key_import::{KeyImport, WrappingView};
 pub use offline::{AcceptError, Acceptance, anchor_accept};
 pub use open::OpenError;
-pub use settings::{Settings, StartReport};
+pub use settings::{LOOK_EVERY, Settings, StartReport};
 pub use strongroom_protector::{
     ChildProgram, Configuration as ProtectorConfiguration, NameError, Pkcs11Settings, PluginSettings, RsaSettings,
     Settings as ProtectorSettings, serve_pkcs11,

@@ -9,6 +9,7 @@ use strongroom_envelope::{Id, RecordKey, RecordKind};
 
 use crate::facade::Failure;
 use crate::unlocked::Unlocked;
+use crate::uses::{self, Taken, Wanted};
 
 /// Reading a value goes from a name to a head to a version. The version is fetched together with the head, on a guess: one
 /// read of the store instead of two. What is guessed is compared and judged like everything else; a wrong guess is not used.
@@ -66,13 +67,27 @@ fn key(unlocked: &Unlocked, choice: &KeyChoice) -> Result<Arc<KeyHandle>, Refusa
     })
 }
 
+/// Why a need was not met.
+pub enum Unmet {
+    /// It cannot be.
+    Failed(Failure),
+    /// Uses of a key have to be set aside first.
+    Uses(Wanted),
+}
+
+impl From<Failure> for Unmet {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 /// Fetches what a rule asks for.
 pub fn fulfil(
     unlocked: &Unlocked,
     needs: &[Need],
     answers: &mut Answers,
     mut next: Option<&mut ReadAhead>,
-) -> Result<(), Failure> {
+) -> Result<(), Unmet> {
     let mut keys = Vec::new();
     for need in needs {
         match need {
@@ -94,12 +109,23 @@ pub fn fulfil(
             }
             Need::Ids(request) => {
                 let after = request.after;
-                let ids = unlocked.index.read().ids(request.kind, after, request.limit);
+                let ids = if request.unfinished {
+                    unlocked.unfinished.page(after, request.limit)
+                } else {
+                    unlocked.index.read().ids(request.kind, after, request.limit)
+                };
                 answers.ids(request.clone(), ids);
             }
             Need::Key(choice) => answers.key(choice.clone(), key(unlocked, choice)),
             Need::Wraps(id) => answers.wraps(*id, Arc::new(unlocked.keys.wraps(&unlocked.seals.read(), *id))),
             Need::Stored(id) => answers.stored(*id, stored(unlocked, *id)),
+            Need::Uses { key, version, wanted } => {
+                let wanted = Wanted { version: (*key, *version), count: *wanted };
+                match uses::take(unlocked, wanted) {
+                    Taken::Granted { count, .. } => answers.uses(*key, *version, count),
+                    Taken::Wait => return Err(Unmet::Uses(wanted)),
+                }
+            }
         }
     }
     for (key, record) in keys.iter().zip(unlocked.fetch(&keys)?) {

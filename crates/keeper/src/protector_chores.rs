@@ -36,7 +36,9 @@ impl Keeper {
 
     /// Adds a protector; it has been opened back when this answers.
     pub async fn protector_add(&self, caller: Caller, spec: ProtectorSpec) -> Result<ProtectorMade, Failure> {
-        self.chore(move |inner| inner.protector_add(&caller, spec)).await
+        let is_by_password = matches!(spec, ProtectorSpec::Password(_));
+        let work = move |inner: &Arc<Inner>| inner.protector_add(&caller, spec);
+        if is_by_password { self.password_chore(work).await } else { self.chore(work).await }
     }
 
     /// Drops a protector, by id or by kind. Another must have opened since the process started.
@@ -56,7 +58,9 @@ impl Keeper {
         which: String,
         typed: Option<Passphrase>,
     ) -> Result<ProtectorView, Failure> {
-        self.chore(move |inner| inner.protector_prove(&caller, &which, typed)).await
+        let is_typed = typed.is_some();
+        let work = move |inner: &Arc<Inner>| inner.protector_prove(&caller, &which, typed);
+        if is_typed { self.password_chore(work).await } else { self.chore(work).await }
     }
 
     /// Makes a protector anew in the place of a broken or tampered one, with another password, or with other shares.
@@ -66,7 +70,9 @@ impl Keeper {
         which: String,
         passphrase: Option<Passphrase>,
     ) -> Result<ProtectorMade, Failure> {
-        self.chore(move |inner| inner.protector_replace(&caller, &which, passphrase)).await
+        let is_typed = passphrase.is_some();
+        let work = move |inner: &Arc<Inner>| inner.protector_replace(&caller, &which, passphrase);
+        if is_typed { self.password_chore(work).await } else { self.chore(work).await }
     }
 }
 
@@ -255,7 +261,7 @@ impl ProtectorSpec {
     }
 }
 
-fn strong(passphrase: &Passphrase) -> Result<(), Failure> {
+pub(crate) fn strong(passphrase: &Passphrase) -> Result<(), Failure> {
     check_strength(passphrase)
         .map_err(|refusal| fault(ProtectorFault::Weak, refusal.to_string(), "choose at least 14 characters or 4 words"))
 }

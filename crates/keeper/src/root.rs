@@ -20,7 +20,7 @@ use crate::witness::{Note, describe, system_entry};
 impl Keeper {
     /// Opens the root key with a password or with shares, one in each line, then verifies and heals as a start does.
     pub async fn unlock(&self, caller: Caller, passphrase: Passphrase) -> Result<Status, Failure> {
-        self.chore(move |inner| inner.unlock(&caller, passphrase)).await?;
+        self.password_chore(move |inner| inner.unlock(&caller, passphrase)).await?;
         Ok(self.status())
     }
 

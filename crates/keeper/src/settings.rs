@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use strongroom_secret::harden::HardeningReport;
 
@@ -27,11 +28,16 @@ pub struct Settings {
     pub root_id: Option<[u8; 16]>,
     /// How long a deleted secret can be undeleted, milliseconds.
     pub deleted_retention_ms: i64,
+    /// How often old things are looked for, and locked keys are tried again; usually [`LOOK_EVERY`].
+    pub look_every: Duration,
     /// Threads that run operations.
     pub workers: usize,
     /// The system log.
     pub journal: Arc<dyn Journal>,
 }
+
+/// How often a server looks for old things.
+pub const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 impl Settings {
     /// Where the trail lies.

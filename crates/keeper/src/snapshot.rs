@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use strongroom_crypto::SealingKey;
+use strongroom_engine::catalogue::NAMED;
 use strongroom_envelope::log::{self, LogRecord};
 use strongroom_envelope::snapshot::{self, IndexEntry, KeyedCommit, Page, SnapshotHead};
 use strongroom_envelope::{Id, RecordKey, RecordKind};
@@ -164,7 +165,7 @@ fn older_pages(unlocked: &Unlocked, epoch: u64) -> Result<Vec<RecordKey>, StoreE
 fn entries(unlocked: &Unlocked) -> Vec<IndexEntry> {
     let index = unlocked.index.read();
     let mut tags: Vec<(RecordKind, Id, [u8; 8])> = unlocked.quarantine.name_tags();
-    for kind in [RecordKind::Secret, RecordKind::Key] {
+    for kind in NAMED {
         tags.extend(index.names_of(kind).map(|(name, id)| (kind, *id, log::name_tag(kind, name.as_str()))));
     }
     tags.sort_unstable();

@@ -155,6 +155,7 @@ fn view(unlocked: &Unlocked) -> Result<KeyView, Refusal> {
             destroy_at: None,
             imported: false,
             stored,
+            uses: None,
             public: None,
         }
     };
@@ -165,9 +166,11 @@ fn view(unlocked: &Unlocked) -> Result<KeyView, Refusal> {
         algorithm: None,
         protector: ROOT_PROTECTOR.to_owned(),
         protector_parameter: String::new(),
+        recovery: false,
         created_at: keys.first().map_or_else(now, |entry| entry.created_at),
         updated_at: keys.last().map_or_else(now, |entry| entry.created_at),
         rotation_period: None,
+        usage_limit: None,
         active: Some(u32::try_from(newest).unwrap_or(u32::MAX)),
         versions: keys.iter().enumerate().map(version).collect(),
     })

@@ -8,7 +8,6 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use parking_lot::{Mutex, RwLock};
 use strongroom_engine::catalogue;
 use strongroom_engine::rule::{Change, NameChange, Opened, Refusal};
-use strongroom_engine::secret;
 use strongroom_envelope::keyring::Keyring;
 use strongroom_envelope::log::AuditPosition;
 use strongroom_envelope::{Generation, Id, RecordKey, RecordKind, Timestamp, body, protector};
@@ -28,6 +27,7 @@ use crate::retries::Retries;
 use crate::seals::Seals;
 use crate::stored::StoredValues;
 use crate::tokens::Tokens;
+use crate::transactions::Unfinished;
 use crate::witness::Witness;
 
 /// The newest version of any body that this release knows.
@@ -48,6 +48,8 @@ pub struct Unlocked {
     pub keys: ApplicationKeys,
     /// Which values are not under the active version of their key.
     pub stored: StoredValues,
+    /// Transactions that are not closed.
+    pub unfinished: Unfinished,
     /// Which records are not under the active store key.
     pub resealing: Resealing,
     /// Tokens by their hash.
@@ -98,6 +100,8 @@ pub struct Parts {
     pub keys: ApplicationKeys,
     /// Which values are not under the active version of their key.
     pub stored: StoredValues,
+    /// Transactions that are not closed.
+    pub unfinished: Unfinished,
     /// Which records are not under the active store key.
     pub resealing: Resealing,
     /// Tokens by their hash.
@@ -139,6 +143,7 @@ impl Unlocked {
             index: RwLock::new(parts.index),
             keys: parts.keys,
             stored: parts.stored,
+            unfinished: parts.unfinished,
             resealing: parts.resealing,
             tokens: parts.tokens,
             retries: Mutex::new(parts.retries),
@@ -265,7 +270,7 @@ impl Unlocked {
     fn learn_again(&self, key: RecordKey, opened: &Opened) {
         let bytes = opened.body.expose();
         match key.kind {
-            RecordKind::Secret | RecordKind::Key => {
+            kind if catalogue::NAMED.contains(&kind) => {
                 let Ok(noted) = catalogue::note(key.kind, bytes) else { return };
                 let mut index = self.index.write();
                 // A change that was committed in between has said it better.
@@ -284,6 +289,7 @@ impl Unlocked {
                 {
                     self.keys.insert(&self.seals.read(), key.id, opened.generation, &body);
                 }
+                self.observe_stored(key, Some(bytes));
             }
             RecordKind::Token => {
                 if let Ok(token) = body::decode_strict(bytes) {
@@ -291,8 +297,7 @@ impl Unlocked {
                 }
             }
             RecordKind::Protector => protectors::trust_again(self, key),
-            RecordKind::SecretVersion => self.stored.observe(key, Some(bytes)),
-            _ => {}
+            _ => self.observe_stored(key, Some(bytes)),
         }
     }
 
@@ -310,16 +315,22 @@ impl Unlocked {
             RecordKind::Token => self.tokens.observe(change),
             RecordKind::Key => {
                 self.keys.observe(&self.seals.read(), change, generation);
-                self.stored.activated(self.keys.active(secret::KEY_NAME), &self.index.read());
+                self.stored.activated(&self.keys, &self.index.read());
             }
-            RecordKind::SecretVersion => match change {
-                Change::Put { key, body, .. } => self.stored.observe(*key, Some(body.expose())),
-                Change::Delete { key, .. } => self.stored.observe(*key, None),
-            },
             RecordKind::Job => self.job_bell.ring(),
             RecordKind::Secret => self.observe_secret(change),
-            _ => {}
+            _ => match change {
+                Change::Put { key, body, .. } => self.observe_stored(*key, Some(body.expose())),
+                Change::Delete { key, .. } => self.observe_stored(*key, None),
+            },
         }
+    }
+
+    fn observe_stored(&self, record: RecordKey, body: Option<&[u8]>) {
+        if record.kind == RecordKind::Transaction {
+            self.unfinished.observe(record.id, body);
+        }
+        self.stored.observe(record, body);
     }
 
     /// The batch that brings a new keyring is the last one under the store key before.

@@ -18,15 +18,18 @@ use tokio::sync::oneshot;
 use crate::clock::now;
 use crate::committer::{Job, Order, Outcome};
 use crate::facade::{Caller, Failure};
-use crate::needs::{ReadAhead, fulfil};
+use crate::needs::{ReadAhead, Unmet, fulfil};
 use crate::random::{self, SystemRandomness};
 use crate::reply::Finish;
 use crate::unlocked::Unlocked;
+use crate::uses::{self, Wanted};
 use crate::witness::Note;
 use crate::words::failure_word;
 
 /// Requests that may wait for a worker; more are refused as busy.
 const QUEUE: usize = 4096;
+/// The same for what is slow: looks at keys, of which there is one at a time.
+const ASIDE_QUEUE: usize = 8;
 /// Work that a thread takes at once, so that the queue is not fought over.
 const HANDFUL: usize = 16;
 /// A rule whose facts do not fit together fetches them anew so often.
@@ -49,11 +52,16 @@ pub enum Work {
 pub struct Workers {
     queue: SyncSender<Work>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// To a thread for what waits for devices and programs: no operation waits behind it.
+    aside: SyncSender<Work>,
+    aside_thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Workers {
     /// Starts `count` threads.
     pub fn start(count: usize) -> std::io::Result<Self> {
+        let (aside, waiting) = sync_channel::<Work>(ASIDE_QUEUE);
+        let aside_thread = thread::Builder::new().name("aside".into()).spawn(move || run(&Mutex::new(waiting)))?;
         let (queue, waiting) = sync_channel::<Work>(QUEUE);
         let waiting = Arc::new(Mutex::new(waiting));
         let threads = (0..count)
@@ -62,15 +70,18 @@ impl Workers {
                 thread::Builder::new().name(format!("worker-{number}")).spawn(move || run(&waiting))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { queue, threads: Mutex::new(threads) })
+        let (threads, aside_thread) = (Mutex::new(threads), Mutex::new(Some(aside_thread)));
+        Ok(Self { queue, threads, aside, aside_thread })
     }
 
     /// Hands over work, or says that too much is waiting.
     pub fn submit(&self, work: Work) -> Result<(), Failure> {
-        self.queue.try_send(work).map_err(|error| match error {
-            TrySendError::Full(_) => Failure::Busy,
-            TrySendError::Disconnected(_) => Failure::Stopping,
-        })
+        self.queue.try_send(work).map_err(|error| refused(&error))
+    }
+
+    /// The same for what may take seconds, because it waits for a device or a program.
+    pub fn submit_aside(&self, work: Work) -> Result<(), Failure> {
+        self.aside.try_send(work).map_err(|error| refused(&error))
     }
 
     /// Finishes what waits and ends the threads.
@@ -82,6 +93,18 @@ impl Workers {
         for thread in threads {
             drop(thread.join());
         }
+        let aside = self.aside_thread.lock().take();
+        if let Some(thread) = aside {
+            drop(self.aside.send(Work::End));
+            drop(thread.join());
+        }
+    }
+}
+
+const fn refused(error: &TrySendError<Work>) -> Failure {
+    match error {
+        TrySendError::Full(_) => Failure::Busy,
+        TrySendError::Disconnected(_) => Failure::Stopping,
     }
 }
 
@@ -128,7 +151,21 @@ pub struct Run<O: Operation> {
 }
 
 /// What a rule came to, each with what its line says.
-type Judged<R> = Result<(Done<R>, Trace), Box<(Failure, Trace)>>;
+type Judged<R> = Result<(Done<R>, Trace), Box<(Halt, Trace)>>;
+
+/// Why a rule has not come to its end.
+enum Halt {
+    /// It is refused.
+    Refused(Failure),
+    /// Uses of a key have to be set aside first.
+    Waits(Wanted),
+}
+
+impl Halt {
+    fn refused(failure: Failure, trace: Trace) -> Box<(Self, Trace)> {
+        Box::new((Self::Refused(failure), trace))
+    }
+}
 
 /// Commit id and digest of a request that may be retried.
 struct Retry {
@@ -160,10 +197,10 @@ impl<O: Operation> Run<O> {
         match self.judge() {
             Ok((done, trace)) if done.commit.changes.is_empty() => self.finish_read(done.reply, &trace),
             Ok((done, trace)) => self.finish_change(done, trace, retry),
-            Err(refused) => {
-                let (failure, trace) = *refused;
-                self.finish_refused(failure, &trace);
-            }
+            Err(halted) => match *halted {
+                (Halt::Refused(failure), trace) => self.finish_refused(failure, &trace),
+                (Halt::Waits(wanted), trace) => self.wait(wanted, trace),
+            },
         }
     }
 
@@ -184,24 +221,24 @@ impl<O: Operation> Run<O> {
                     }
                     return Ok((done, trace));
                 }
-                Ok(_) => return Err(Box::new((Failure::Internal { request_id: self.caller.request_id }, trace))),
-                Err(Stop::Refused(refusal)) => return Err(Box::new((refusal.into(), trace))),
+                Ok(_) => return Err(Halt::refused(Failure::Internal { request_id: self.caller.request_id }, trace)),
+                Err(Stop::Refused(refusal)) => return Err(Halt::refused(refusal.into(), trace)),
                 Err(Stop::Stale) if stale + 1 < ATTEMPTS => {
                     stale += 1;
                     answers = Answers::default();
                 }
                 Err(Stop::Stale) => {
                     let target = trace.target.clone();
-                    return Err(Box::new((Refusal::Contention { target }.into(), trace)));
+                    return Err(Halt::refused(Refusal::Contention { target }.into(), trace));
                 }
-                Err(Stop::Need(needs)) => {
-                    if let Err(failure) = fulfil(&self.unlocked, &needs, &mut answers, next.as_mut()) {
-                        return Err(Box::new((failure, trace)));
-                    }
-                }
+                Err(Stop::Need(needs)) => match fulfil(&self.unlocked, &needs, &mut answers, next.as_mut()) {
+                    Ok(()) => {}
+                    Err(Unmet::Failed(failure)) => return Err(Halt::refused(failure, trace)),
+                    Err(Unmet::Uses(wanted)) => return Err(Box::new((Halt::Waits(wanted), trace))),
+                },
             }
         }
-        Err(Box::new((Failure::Internal { request_id: self.caller.request_id }, Trace::default())))
+        Err(Halt::refused(Failure::Internal { request_id: self.caller.request_id }, Trace::default()))
     }
 
     fn finish_read(self, reply: O::Reply, trace: &Trace) {
@@ -258,8 +295,33 @@ impl<O: Operation> Run<O> {
         self.finish_refused(failure, trace);
     }
 
+    /// Begins anew when more uses of a key are set aside.
+    fn wait(self, wanted: Wanted, trace: Trace) {
+        let unlocked = Arc::clone(&self.unlocked);
+        uses::wait(&unlocked, wanted, move |outcome| match outcome {
+            Ok(()) => {
+                if let Err(refused) = self.requeue() {
+                    // This may be the witness's own thread, which must not wait for its queue: without a line, as for a request
+                    // that finds the queue full at once.
+                    let (run, failure) = *refused;
+                    run.reply(Err(failure));
+                }
+            }
+            Err(Failure::Stopping) => self.reply(Err(Failure::Stopping)),
+            Err(failure) => self.finish_refused(failure, &trace),
+        });
+    }
+
     /// Queues another attempt. It was accepted once, so when the queue is full by now its refusal gets a line.
     fn again(self, trace: &Trace) {
+        if let Err(refused) = self.requeue() {
+            let (run, failure) = *refused;
+            run.finish_refused(failure, trace);
+        }
+    }
+
+    /// Queues it once more; or gives it back, and why.
+    fn requeue(self) -> Result<(), Box<(Self, Failure)>> {
         let workers = Arc::clone(&self.workers);
         let run = Arc::new(Mutex::new(Some(self)));
         let queued = Arc::clone(&run);
@@ -269,11 +331,9 @@ impl<O: Operation> Run<O> {
                 run.work();
             }
         };
-        if let Err(failure) = workers.submit(Work::Run(Box::new(work))) {
-            let run = run.lock().take();
-            if let Some(run) = run {
-                run.finish_refused(failure, trace);
-            }
+        match workers.submit(Work::Run(Box::new(work))) {
+            Ok(()) => Ok(()),
+            Err(failure) => run.lock().take().map_or(Ok(()), |run| Err(Box::new((run, failure)))),
         }
     }
 
@@ -296,23 +356,28 @@ impl<O: Operation> Run<O> {
     }
 
     fn retry(&self, key: &str, body_sha256: &[u8; 32]) -> Retry {
-        let principal = self.caller.principal.identity.to_string();
-        let id = hash::sha256(&[
-            labels::COMMIT_ID.as_bytes(),
-            principal.as_bytes(),
-            &[0],
-            O::ACTION.word().as_bytes(),
-            &[0],
-            key.as_bytes(),
-        ]);
         let seals = self.unlocked.seals.read();
         let digest = mac::hmac_sha256(seals.request().expose(), &[labels::REQUEST.as_bytes(), body_sha256]);
-        Retry { commit_id: Id(first(&id)), digest: first(&digest) }
+        Retry { commit_id: commit_id(&self.caller, O::ACTION, key), digest: first(&digest) }
     }
 
     fn entry(&self, trace: &Trace, outcome: &str) -> AuditEntry {
         entry(&self.caller, O::ACTION.word(), trace, outcome)
     }
+}
+
+/// Whether a request that may be a retry was done before. What it was done with may be of no use any more by then.
+pub fn was_done(unlocked: &Unlocked, caller: &Caller, action: Action) -> bool {
+    let retry = caller.retry.as_ref().map(|retry| commit_id(caller, action, &retry.key));
+    retry.is_some_and(|commit_id| unlocked.retries.lock().epoch_of(&commit_id).is_some())
+}
+
+/// Names the commit of a request that may be retried.
+fn commit_id(caller: &Caller, action: Action, key: &str) -> Id {
+    let principal = caller.principal.identity.to_string();
+    let word = action.word().as_bytes();
+    let id = hash::sha256(&[labels::COMMIT_ID.as_bytes(), principal.as_bytes(), &[0], word, &[0], key.as_bytes()]);
+    Id(first(&id))
 }
 
 /// Runs an operation and waits for its answer; not for a thread that runs operations.

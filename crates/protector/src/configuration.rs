@@ -21,15 +21,28 @@ pub struct Configuration {
     pub plugin_directory: Option<PathBuf>,
     /// The program that loads PKCS#11 modules; by default this one.
     pub child: ChildProgram,
+    /// Files with the passwords of application keys, by the key's name.
+    pub key_password_files: BTreeMap<String, PathBuf>,
 }
 
 /// A certificate and its private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RsaSettings {
-    /// X.509, PEM or DER.
-    pub certificate: PathBuf,
-    /// PKCS#8, PEM or DER, readable by the service's account only.
-    pub private_key: PathBuf,
+pub enum RsaSettings {
+    /// Two files.
+    Files {
+        /// X.509, PEM or DER.
+        certificate: PathBuf,
+        /// PKCS#8, PEM or DER, readable by the service's account only.
+        private_key: PathBuf,
+    },
+    /// One file for both, under a password.
+    #[cfg(feature = "pkcs12")]
+    Pkcs12 {
+        /// PKCS#12, readable by the service's account only.
+        file: PathBuf,
+        /// Its password, readable by the service's account only.
+        password_file: PathBuf,
+    },
 }
 
 /// A PKCS#11 module and the PIN of its tokens.

@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags};
-use strongroom_crypto::hash;
+use strongroom_crypto::{derive, hash, labels};
+use strongroom_envelope::Id;
 use thiserror::Error;
 
 /// The machine id cannot be used.
@@ -103,6 +104,15 @@ impl MachineId {
     pub(crate) fn fingerprint(&self) -> String {
         hash::sha256(&[&self.0]).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// Tells a store whether it is on the same host as before, without telling anybody the machine id (docs/spec/credential.md).
+///
+/// # Errors
+/// When the host has no id that can be read.
+pub fn host_id(machine_id_file: &Path, store_id: Id) -> Result<[u8; 16], MachineIdError> {
+    let machine_id = MachineId::read(machine_id_file)?;
+    Ok(derive::bytes(&store_id.0, &[machine_id.as_bytes()], labels::HOST_ID, b""))
 }
 
 /// The host's name as the kernel has it.

@@ -11,7 +11,8 @@
 //! random_secret  what the next four share: 32 random bytes that only their own means yield again
 //! shares, rsa, pkcs11, plugin
 //! configured     which protector a record, or a person, speaks of
-//! configuration  what the operator says of certificates, tokens and plug-ins
+//! configuration  what the operator says of certificates, tokens, plug-ins and files with passwords
+//! key_password   the password of an application key, from a file or a systemd credential
 //! surroundings   where secret files lie, settled once at start
 //! child          a child process that is asked one question
 //! secret_file, directory   made new, never overwritten, read only when nobody else could
@@ -28,6 +29,7 @@ mod configuration;
 mod configured;
 mod directory;
 mod host;
+mod key_password;
 mod machine;
 mod password;
 mod pkcs11;
@@ -49,14 +51,17 @@ pub use child::ChildError;
 pub use configuration::{ChildProgram, Configuration, NameError, Pkcs11Settings, PluginSettings, RsaSettings};
 pub use configured::{ConfiguredError, Given, configured, renewal};
 pub use directory::DirectoryError;
-pub use host::MachineIdError;
+pub use host::{MachineIdError, host_id};
+pub use key_password::{KeyPassword, key_password};
 pub use machine::Machine;
 pub use password::Password;
 pub use pkcs11::{Pkcs11, TokenError, TokenKey, TokenProblem, serve_pkcs11};
 pub use plugin::{Plugin, PluginError, PluginWord};
 pub use protector::{Protector, WrappingTerms};
+#[cfg(feature = "pkcs12")]
+pub use rsa::Pkcs12Problem;
 pub use rsa::{CertificateError, Rsa};
-pub use secret_file::{CreateError, ForgetError, ReadError};
+pub use secret_file::{CreateError, FileStamp, ForgetError, ReadError};
 pub use shares::{Shares, SharesError};
 pub use strength::{StrengthRefusal, check_strength};
 pub use strongroom_envelope::protector::ProtectorKind as Kind;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use strongroom_crypto::oaep::{DecryptError, LEAST_BITS};
+use strongroom_crypto::oaep::{DecryptError, LEAST_BITS, PrivateKey};
 use strongroom_envelope::Id;
 use strongroom_envelope::protector::ProtectorKind as Kind;
 use strongroom_secret::{ProtectorSecret, WrappingKey};
@@ -21,12 +21,18 @@ use crate::wrap::WrapError;
 
 mod blob;
 mod certificate;
+#[cfg(feature = "pkcs12")]
+mod der;
+#[cfg(feature = "pkcs12")]
+mod pkcs12;
 mod private_key;
 mod refusal;
 
 use blob::Blob;
 use certificate::Certificate;
 pub use refusal::CertificateError;
+#[cfg(feature = "pkcs12")]
+pub use refusal::Pkcs12Problem;
 
 /// Opens for whoever has the private key of the certificate.
 pub struct Rsa {
@@ -38,6 +44,39 @@ pub struct Rsa {
 impl Rsa {
     pub(crate) fn new(surroundings: Arc<Surroundings>, name: &str, settings: RsaSettings) -> Self {
         Self { surroundings, name: name.to_owned(), settings }
+    }
+
+    fn certificate(&self) -> Result<Certificate, CertificateError> {
+        match &self.settings {
+            RsaSettings::Files { certificate, .. } => Certificate::read(certificate),
+            #[cfg(feature = "pkcs12")]
+            RsaSettings::Pkcs12 { .. } => self.pair().map(|(certificate, _)| certificate),
+        }
+    }
+
+    /// The certificate and the private key that belongs to it.
+    fn pair(&self) -> Result<(Certificate, PrivateKey), CertificateError> {
+        match &self.settings {
+            RsaSettings::Files { certificate, private_key } => {
+                let certificate = Certificate::read(certificate)?;
+                let key = private_key::load(private_key, &certificate, &self.name)?;
+                Ok((certificate, key))
+            }
+            #[cfg(feature = "pkcs12")]
+            RsaSettings::Pkcs12 { file, password_file } => {
+                let opened = pkcs12::open(file, password_file)?;
+                let refused = |source| CertificateError::PrivateKey { path: file.clone(), source };
+                let key = PrivateKey::from_pkcs8(opened.private_key.expose()).map_err(refused)?;
+                for der in &opened.certificates {
+                    match Certificate::of(der.expose(), file) {
+                        Ok(certificate) if private_key::belongs(&key, &certificate) => return Ok((certificate, key)),
+                        // That of somebody who signed it, of whatever kind.
+                        Ok(_) | Err(_) => {}
+                    }
+                }
+                Err(CertificateError::Pkcs12 { path: file.clone(), problem: Pkcs12Problem::NoCertificate })
+            }
+        }
     }
 
     fn place(&self, protector_id: Id) -> Place {
@@ -60,7 +99,7 @@ impl Protector for Rsa {
 
     fn bound_to(&self) -> Vec<(String, String)> {
         let mut pairs = vec![binding::pair("certificate", &self.name)];
-        if let Ok(certificate) = Certificate::read(&self.settings.certificate) {
+        if let Ok(certificate) = self.certificate() {
             pairs.push(binding::pair("subject", &certificate.subject));
             pairs.push(binding::pair("issuer", &certificate.issuer));
             pairs.push(binding::pair("serial", &binding::hex(&certificate.serial)));
@@ -75,8 +114,7 @@ impl Protector for Rsa {
         protector_id: Id,
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<(WrappingKey, WrappingTerms), WrapError> {
-        let certificate = Certificate::read(&self.settings.certificate)?;
-        private_key::load(&self.settings, &certificate, &self.name)?;
+        let (certificate, _) = self.pair()?;
         let place = self.place(protector_id);
         let secret = random_secret::draw(fill);
         let ciphertext = certificate
@@ -90,7 +128,8 @@ impl Protector for Rsa {
 
     fn wrapping_key(&self, protector_id: Id, terms: &WrappingTerms) -> Result<WrappingKey, UnwrapError> {
         let blob = Blob::read(random_secret::blob_of(terms, Kind::Rsa, &self.name)?)?;
-        let certificate = Certificate::read(&self.settings.certificate)?;
+        // Said before the private key is looked at.
+        let certificate = self.certificate()?;
         if blob.fingerprint != certificate.fingerprint {
             return Err(CertificateError::Other {
                 name: self.name.clone(),
@@ -99,7 +138,7 @@ impl Protector for Rsa {
             }
             .into());
         }
-        let private_key = private_key::load(&self.settings, &certificate, &self.name)?;
+        let (_, private_key) = self.pair()?;
         let place = self.place(protector_id);
         let not_authentic = || UnwrapError::NotAuthentic { hint: self.hint() };
         let opened = private_key.decrypt(&place.context(), &blob.ciphertext).map_err(|DecryptError| not_authentic())?;

@@ -10,7 +10,8 @@ use strongroom_secret::{KEY_BYTES, ProtectorSecret};
 
 pub use create::CreateError;
 pub(crate) use create::{Creation, create};
-pub(crate) use load::load;
+pub use load::FileStamp;
+pub(crate) use load::{load, load_stamped};
 pub use read::ReadError;
 pub(crate) use read::{Expectation, Owner, read};
 pub use remove::ForgetError;

@@ -125,3 +125,11 @@ key_role! {
     /// The seed of an Ed25519 signing key.
     SigningSeed
 }
+key_role! {
+    /// An X25519 private key, with which a key is agreed on.
+    AgreementKey
+}
+key_role! {
+    /// What two sides of a key agreement have in common; keys are derived from it.
+    SharedSecret
+}

@@ -71,7 +71,10 @@ async fn run(folder: &Path) {
         .unwrap();
     fill(&keeper).await;
     let (name, purpose) = (Name::parse("bench").unwrap(), Purpose::Values);
-    keeper.execute(caller(), Create { name, purpose, algorithm: None, rotation_period: None }).await.unwrap();
+    keeper
+        .execute(caller(), Create { name, purpose, algorithm: None, rotation_period: None, usage_limit: None })
+        .await
+        .unwrap();
     let mut settings = Settings::new(folder.join("data"));
     settings.listen = Some("127.0.0.1:0".parse().unwrap());
     let server = Server::start(keeper, settings).await.unwrap();
@@ -214,6 +217,7 @@ fn keeper(folder: &Path) -> Keeper {
         node: "bench".into(),
         root_id: None,
         deleted_retention_ms: i64::MAX / 4,
+        look_every: strongroom_keeper::LOOK_EVERY,
         workers: 2,
         journal: Arc::new(Silent),
     };

@@ -33,6 +33,11 @@ pub(crate) fn authenticate(shell: &Shell, peer: &Peer, headers: &HeaderMap) -> R
         return Ok(principal);
     }
     let now = Instant::now();
+    if peer.account_uid().is_some() {
+        // Anybody on this host could fill the trail with them.
+        let refused = Refused::new(Code::Unauthenticated, "tokens are not taken on the socket for accounts");
+        return Err(Stranger { refused, recorded: false });
+    }
     if let (Some(address), false) = (peer.address(), peer.is_proven())
         && let Some(remaining) = shell.lockout.remaining(address, now)
     {

@@ -51,6 +51,11 @@ impl Conversation {
         self.serve(stream, Peer::local(credentials.uid()), Speech::Any, activity).await;
     }
 
+    /// A connection on the socket for accounts.
+    pub async fn on_accounts_socket(&self, stream: UnixStream, uid: u32, activity: &Arc<Activity>) {
+        self.serve(stream, Peer::account(uid), Speech::Any, activity).await;
+    }
+
     /// A connection on TCP, which is TLS or nothing.
     pub async fn on_tcp(&self, stream: TcpStream, acceptor: &TlsAcceptor, activity: &Arc<Activity>) {
         let Ok(address) = stream.peer_addr() else { return };

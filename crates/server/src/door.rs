@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -54,6 +55,69 @@ impl Door for SocketDoor {
     }
     fn gauge(metrics: &Metrics) -> &AtomicI64 {
         &metrics.socket_connections
+    }
+}
+
+/// The socket for accounts. No account may take all of its connections.
+pub(crate) struct AccountsDoor {
+    pub listener: UnixListener,
+    pub conversation: Arc<Conversation>,
+    pub each: usize,
+    pub open: Arc<Mutex<HashMap<u32, usize>>>,
+}
+
+impl Door for AccountsDoor {
+    type Stream = UnixStream;
+
+    async fn accept(&self) -> io::Result<UnixStream> {
+        self.listener.accept().await.map(|(stream, _)| stream)
+    }
+    fn serve(&self, stream: UnixStream, activity: Arc<Activity>) -> impl Future<Output = ()> + Send + 'static {
+        let conversation = Arc::clone(&self.conversation);
+        let uid = stream.peer_cred().map(|credentials| credentials.uid()).ok();
+        let place = uid.and_then(|uid| Place::take(&self.open, uid, self.each));
+        async move {
+            // Without a place, or without a uid, there is nobody to tell.
+            if let Some(place) = place {
+                conversation.on_accounts_socket(stream, place.uid, &activity).await;
+            }
+        }
+    }
+    fn capacity(limits: &Limits) -> usize {
+        limits.accounts_connections
+    }
+    fn gauge(metrics: &Metrics) -> &AtomicI64 {
+        &metrics.accounts_connections
+    }
+}
+
+/// One connection among those of an account; it is free again when it is dropped.
+struct Place {
+    uid: u32,
+    open: Arc<Mutex<HashMap<u32, usize>>>,
+}
+
+impl Place {
+    fn take(open: &Arc<Mutex<HashMap<u32, usize>>>, uid: u32, most: usize) -> Option<Self> {
+        let mut counts = open.lock();
+        let count = counts.entry(uid).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Self { uid, open: Arc::clone(open) })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.open.lock();
+        if let Some(count) = counts.get_mut(&self.uid) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.uid);
+            }
+        }
     }
 }
 

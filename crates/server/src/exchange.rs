@@ -1,6 +1,7 @@
 //! The life of one request: limited, authenticated, measured, parsed, carried out, answered.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
@@ -40,6 +41,9 @@ pub(crate) async fn operation<R: Route>(shell: &Shell, row: usize, request: Http
     let request_id = peer.next_request_id();
     let result = carry_out::<R>(shell, &peer, request_id, &parts.headers, &mut body).await;
     shell.metrics.count(row, result.as_ref().err().map(|refused| refused.code));
+    if result.is_err() {
+        count_refusal(shell, &peer);
+    }
     let is_over = result.is_err() && !body::discard(&parts.headers, &mut body).await;
     finished(reply(result, request_id), &parts, is_over)
 }
@@ -53,6 +57,7 @@ pub(crate) async fn no_operation(shell: &Shell, row: usize, request: HttpRequest
     let refused =
         if is_asked { refuse_known(shell, &peer, request_id, &parts.headers, refused).await } else { refused };
     shell.metrics.count(row, Some(refused.code));
+    count_refusal(shell, &peer);
     let is_over = !body::discard(&parts.headers, &mut body).await;
     finished(reply(Err(refused), request_id), &parts, is_over)
 }
@@ -84,7 +89,8 @@ async fn carry_out<R: Route>(
     let caller = |principal, retry| Caller { principal, remote: peer.remote_text().to_owned(), request_id, retry };
 
     let parsed = async {
-        let mut body = body::read(headers, body, &shell.limits).await?;
+        let most = if peer.account_uid().is_some() { ACCOUNT_BODY_BYTES } else { shell.limits.body_bytes };
+        let mut body = body::read(headers, body, most, shell.limits.body_timeout).await?;
         let retry = if R::OPERATION.changes { retry_key(headers, &body)? } else { None };
         let request: R =
             json::read(&mut body).map_err(|malformed| Refused::new(Code::Malformed, malformed.to_string()))?;
@@ -100,12 +106,20 @@ async fn carry_out<R: Route>(
     };
     match done {
         Ok(reply) => json::write(&reply).map_err(|_| Refused::new(Code::Internal, "the reply cannot be written")),
-        Err(Failed::Keeper(failure)) => Err(Refused::from(&failure)),
+        Err(Failed::Keeper(failure)) => {
+            let refused = Refused::from(&failure);
+            let fix = R::DENIED_FIX.filter(|_| refused.code == Code::Denied).map(str::to_owned);
+            Err(Refused { fix: fix.or(refused.fix), ..refused })
+        }
         Err(Failed::Request(refusal)) => {
             Err(recorded(shell, caller(principal, None), operation, Refused::from(&refusal)).await)
         }
+        Err(Failed::Shell(refused)) => Err(recorded(shell, caller(principal, None), operation, refused).await),
     }
 }
+
+/// The most bytes of a body on the socket for accounts: a name, a public key and a proof.
+const ACCOUNT_BODY_BYTES: usize = 16 * 1024;
 
 async fn known(
     shell: &Shell,
@@ -114,6 +128,9 @@ async fn known(
     headers: &HeaderMap,
     operation: &str,
 ) -> Result<Principal, Refused> {
+    if let Some(refused) = locked_out_account(shell, peer) {
+        return Err(refused);
+    }
     let stranger = match authenticate(shell, peer, headers) {
         Ok(principal) => return Ok(principal),
         Err(stranger) => stranger,
@@ -123,6 +140,23 @@ async fn known(
     }
     let caller = Caller { principal: nobody(peer), remote: peer.remote_text().to_owned(), request_id, retry: None };
     Err(recorded(shell, caller, operation, stranger.refused).await)
+}
+
+/// Whoever is on this host can be refused as often as it likes, and each refusal has its line: after some, they are not looked at.
+fn locked_out_account(shell: &Shell, peer: &Peer) -> Option<Refused> {
+    let remaining = shell.accounts_lockout.remaining(peer.account_uid()?, Instant::now())?;
+    let mut refused = Refused::new(Code::TooManyAttempts, "this account was refused too often");
+    refused.fix = Some("wait a minute, then ask for what belongs to this account".to_owned());
+    refused.retry_after = Some(remaining.as_secs().max(1));
+    Some(refused)
+}
+
+fn count_refusal(shell: &Shell, peer: &Peer) {
+    if let Some(uid) = peer.account_uid()
+        && locked_out_account(shell, peer).is_none()
+    {
+        shell.accounts_lockout.failed(uid, Instant::now());
+    }
 }
 
 async fn refuse_known(shell: &Shell, peer: &Peer, request_id: Id, headers: &HeaderMap, refused: Refused) -> Refused {

@@ -3,6 +3,8 @@
 //! A request is limited, then authenticated, then measured, then parsed, in this order, and becomes one operation of the
 //! keeper. Whatever is refused before that is written to the audit trail here, what comes after by the keeper.
 
+mod accounts;
+mod archive;
 mod authenticate;
 mod body;
 mod connection;
@@ -24,5 +26,7 @@ mod tls;
 mod watch;
 
 pub use server::{Addresses, Server, StartError};
+pub use strongroom_engine::transaction::Encrypt;
+
 pub use settings::{CertificateFiles, Limits, Settings};
 pub use tls::TlsError;

@@ -1,19 +1,46 @@
-//! Addresses that showed too many invalid tokens.
+//! Addresses that showed too many invalid tokens, and accounts that were refused too often.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// The most addresses that are remembered; the oldest are forgotten first.
-const ADDRESSES: usize = 65_536;
+/// The most of them that are remembered; the oldest are forgotten first.
+const REMEMBERED: usize = 65_536;
 
-/// Counts failed tokens per address. An IPv6 address stands for its /64, which one person may own.
-pub(crate) struct Lockout {
+/// Who can be locked out.
+pub(crate) trait Subject: Copy + Eq + Hash {
+    /// The one whom others stand for.
+    fn canonical(self) -> Self;
+}
+
+/// An IPv6 address stands for its /64, which one person may own.
+impl Subject for IpAddr {
+    fn canonical(self) -> Self {
+        match self.to_canonical() {
+            IpAddr::V4(address) => IpAddr::V4(address),
+            IpAddr::V6(address) => {
+                let [first, second, third, fourth, ..] = address.segments();
+                IpAddr::V6(Ipv6Addr::new(first, second, third, fourth, 0, 0, 0, 0))
+            }
+        }
+    }
+}
+
+/// A uid stands for itself.
+impl Subject for u32 {
+    fn canonical(self) -> Self {
+        self
+    }
+}
+
+/// Counts failures of each.
+pub(crate) struct Lockout<S> {
     tries: u32,
     window: Duration,
-    addresses: Mutex<HashMap<IpAddr, Tries>>,
+    failed: Mutex<HashMap<S, Tries>>,
 }
 
 struct Tries {
@@ -22,25 +49,25 @@ struct Tries {
     since: Instant,
 }
 
-impl Lockout {
+impl<S: Subject> Lockout<S> {
     pub fn new(tries: u32, window: Duration) -> Self {
-        Self { tries, window, addresses: Mutex::new(HashMap::new()) }
+        Self { tries, window, failed: Mutex::new(HashMap::new()) }
     }
 
-    /// How long the address stays locked out, if it is.
-    pub fn remaining(&self, address: IpAddr, now: Instant) -> Option<Duration> {
-        let addresses = self.addresses.lock();
-        let tries = addresses.get(&network(address)).filter(|tries| tries.count >= self.tries)?;
+    /// How long it stays locked out, if it is.
+    pub fn remaining(&self, subject: S, now: Instant) -> Option<Duration> {
+        let failed = self.failed.lock();
+        let tries = failed.get(&subject.canonical()).filter(|tries| tries.count >= self.tries)?;
         self.window.checked_sub(now.duration_since(tries.since)).filter(|left| !left.is_zero())
     }
 
-    /// Counts a failed token.
-    pub fn failed(&self, address: IpAddr, now: Instant) {
-        let mut addresses = self.addresses.lock();
-        if addresses.len() >= ADDRESSES {
-            make_room(&mut addresses, now, self.window);
+    /// Counts a failure.
+    pub fn failed(&self, subject: S, now: Instant) {
+        let mut failed = self.failed.lock();
+        if failed.len() >= REMEMBERED {
+            make_room(&mut failed, now, self.window);
         }
-        let tries = addresses.entry(network(address)).or_insert(Tries { count: 0, since: now });
+        let tries = failed.entry(subject.canonical()).or_insert(Tries { count: 0, since: now });
         if now.duration_since(tries.since) >= self.window {
             *tries = Tries { count: 0, since: now };
         }
@@ -50,34 +77,24 @@ impl Lockout {
         }
     }
 
-    /// A valid token: earlier failures were slips.
-    pub fn succeeded(&self, address: IpAddr) {
-        self.addresses.lock().remove(&network(address));
+    /// A success: earlier failures were slips.
+    pub fn succeeded(&self, subject: S) {
+        self.failed.lock().remove(&subject.canonical());
     }
 
-    /// Addresses that are locked out, for the metrics.
+    /// How many are locked out, for the metrics.
     pub fn count(&self, now: Instant) -> usize {
         let locked = |tries: &&Tries| tries.count >= self.tries && now.duration_since(tries.since) < self.window;
-        self.addresses.lock().values().filter(locked).count()
+        self.failed.lock().values().filter(locked).count()
     }
 }
 
-fn make_room(addresses: &mut HashMap<IpAddr, Tries>, now: Instant, window: Duration) {
-    addresses.retain(|_, tries| now.duration_since(tries.since) < window);
-    if addresses.len() >= ADDRESSES
-        && let Some(oldest) = addresses.iter().min_by_key(|(_, tries)| tries.since).map(|(address, _)| *address)
+fn make_room<S: Subject>(failed: &mut HashMap<S, Tries>, now: Instant, window: Duration) {
+    failed.retain(|_, tries| now.duration_since(tries.since) < window);
+    if failed.len() >= REMEMBERED
+        && let Some(oldest) = failed.iter().min_by_key(|(_, tries)| tries.since).map(|(subject, _)| *subject)
     {
-        addresses.remove(&oldest);
-    }
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [first, second, third, fourth, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(first, second, third, fourth, 0, 0, 0, 0))
-        }
+        failed.remove(&oldest);
     }
 }
 
@@ -89,7 +106,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn check(failures: &[&str], asked: &str, locked: bool) {
-        let lockout = Lockout::new(5, 15 * MINUTE);
+        let lockout = Lockout::<IpAddr>::new(5, 15 * MINUTE);
         let now = Instant::now();
         for address in failures {
             lockout.failed(address.parse().unwrap(), now);
@@ -114,7 +131,7 @@ mod tests {
 
     #[test]
     fn it_ends_after_its_time_and_with_it_the_count() {
-        let lockout = Lockout::new(5, 15 * MINUTE);
+        let lockout = Lockout::<IpAddr>::new(5, 15 * MINUTE);
         let (address, start) = ("192.0.2.1".parse().unwrap(), Instant::now());
         for minute in 0..5 {
             lockout.failed(address, start + minute * MINUTE);
@@ -128,7 +145,7 @@ mod tests {
 
     #[test]
     fn slow_tries_do_not_add_up_and_a_success_forgives() {
-        let lockout = Lockout::new(5, 15 * MINUTE);
+        let lockout = Lockout::<IpAddr>::new(5, 15 * MINUTE);
         let (address, start) = ("192.0.2.1".parse().unwrap(), Instant::now());
         for quarter in 0..20 {
             lockout.failed(address, start + quarter * 15 * MINUTE);
@@ -146,9 +163,9 @@ mod tests {
     fn memory_is_bounded() {
         let lockout = Lockout::new(5, 15 * MINUTE);
         let start = Instant::now();
-        for number in 0..u32::try_from(ADDRESSES).unwrap() + 10 {
+        for number in 0..u32::try_from(REMEMBERED).unwrap() + 10 {
             lockout.failed(IpAddr::from(number.to_be_bytes()), start + Duration::from_millis(number.into()));
         }
-        assert_eq!(lockout.addresses.lock().len(), ADDRESSES);
+        assert_eq!(lockout.failed.lock().len(), REMEMBERED);
     }
 }

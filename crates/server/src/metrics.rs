@@ -16,6 +16,8 @@ pub(crate) struct Metrics {
     pub tcp_connections: AtomicI64,
     /// Open connections on the Unix socket.
     pub socket_connections: AtomicI64,
+    /// Open connections on the socket for accounts.
+    pub accounts_connections: AtomicI64,
 }
 
 const COLUMNS: usize = Code::ALL.len() + 1;
@@ -26,6 +28,7 @@ impl Metrics {
             requests: (0..(OPERATIONS.len() + 1) * COLUMNS).map(|_| AtomicU64::new(0)).collect(),
             tcp_connections: AtomicI64::new(0),
             socket_connections: AtomicI64::new(0),
+            accounts_connections: AtomicI64::new(0),
         }
     }
 
@@ -82,6 +85,12 @@ fn write_state(out: &mut String, shell: &Shell) -> std::fmt::Result {
     gauge(out, "quarantined", "Records that failed verification.", number(status.quarantined))?;
     let help = "Values without the layer of an application key.";
     gauge(out, "unprotected_values", help, number(status.unprotected))?;
+    let help = "Transactions that are neither committed nor rolled back.";
+    gauge(out, "transactions_unfinished", help, number(status.transactions_unfinished))?;
+    let help = "Records of transactions that are in clear because their request is not marked as sensitive.";
+    gauge(out, "transactions_clear", help, number(status.transactions_clear))?;
+    let help = "Keys whose active version has nine tenths of its uses behind it, or all of them.";
+    gauge(out, "keys_near_usage_limit", help, number(status.keys_near_limit))?;
     gauge(out, "copies", "Disks a change lies on before it is acknowledged.", status.copies.into())?;
     describe(out, "alarm", "gauge", "What an operator should know; `doctor` says more.")?;
     status.alarms.iter().try_for_each(|alarm| writeln!(out, "strongroom_alarm{{code=\"{}\"}} 1", alarm.code))
@@ -91,13 +100,20 @@ fn write_shell(out: &mut String, shell: &Shell) -> std::fmt::Result {
     let metrics = &shell.metrics;
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     describe(out, "connections", "gauge", "Open connections.")?;
-    for (door, connections) in [("tcp", &metrics.tcp_connections), ("socket", &metrics.socket_connections)] {
+    let doors = [
+        ("tcp", &metrics.tcp_connections),
+        ("socket", &metrics.socket_connections),
+        ("accounts", &metrics.accounts_connections),
+    ];
+    for (door, connections) in doors {
         writeln!(out, "strongroom_connections{{door=\"{door}\"}} {}", connections.load(Ordering::Relaxed))?;
     }
     let working = shell.limits.requests.saturating_sub(shell.slots.available_permits());
     gauge(out, "requests_in_flight", "Requests that are worked on.", count(working))?;
     let locked_out = count(shell.lockout.count(Instant::now()));
     gauge(out, "locked_out_addresses", "Addresses that showed too many invalid tokens.", locked_out)?;
+    let locked_out = count(shell.accounts_lockout.count(Instant::now()));
+    gauge(out, "locked_out_accounts", "Accounts that were refused too often on their socket.", locked_out)?;
     describe(out, "build_info", "gauge", "The program.")?;
     writeln!(out, "strongroom_build_info{{version=\"{}\"}} 1", shell.version)
 }

@@ -23,6 +23,7 @@ pub(crate) struct Peer {
 #[derive(Debug)]
 enum Door {
     Socket { uid: u32 },
+    Accounts { uid: u32 },
     Tcp { address: IpAddr },
 }
 
@@ -30,6 +31,11 @@ impl Peer {
     /// On the Unix socket.
     pub fn local(uid: u32) -> Self {
         Self::new(Door::Socket { uid }, "unix".to_owned())
+    }
+
+    /// On the socket for accounts.
+    pub fn account(uid: u32) -> Self {
+        Self::new(Door::Accounts { uid }, "unix".to_owned())
     }
 
     /// On TCP.
@@ -51,25 +57,37 @@ impl Peer {
     /// The address on TCP.
     pub fn address(&self) -> Option<IpAddr> {
         match self.door {
-            Door::Socket { .. } => None,
+            Door::Socket { .. } | Door::Accounts { .. } => None,
             Door::Tcp { address } => Some(address),
+        }
+    }
+
+    /// The account on the socket for accounts.
+    pub fn account_uid(&self) -> Option<u32> {
+        match self.door {
+            Door::Accounts { uid } => Some(uid),
+            Door::Socket { .. } | Door::Tcp { .. } => None,
         }
     }
 
     /// Through which door it came.
     pub fn channel(&self) -> Channel {
         match self.door {
-            Door::Socket { .. } => Channel::Local,
+            Door::Socket { .. } | Door::Accounts { .. } => Channel::Local,
             Door::Tcp { .. } => Channel::Network,
         }
     }
 
-    /// Who the kernel says it is: the account of the service and root are administrators, others have no role.
+    /// Who the kernel says it is: the account of the service and root are administrators, others have no role. On the socket for
+    /// accounts nobody has one.
     pub fn local_principal(&self, service_uid: u32) -> Option<Principal> {
         match self.door {
             Door::Socket { uid } => {
                 let role = (uid == service_uid || uid == 0).then_some(Role::Admin);
                 Some(Principal { identity: Identity::Peer { uid }, role, channel: Channel::Local })
+            }
+            Door::Accounts { uid } => {
+                Some(Principal { identity: Identity::Peer { uid }, role: None, channel: Channel::Local })
             }
             Door::Tcp { .. } => None,
         }
@@ -118,6 +136,8 @@ mod tests {
         assert_eq!(role(990), Some(Role::Admin));
         assert_eq!(role(0), Some(Role::Admin));
         assert_eq!(role(991), None);
+        let account = |uid| Peer::account(uid).local_principal(990).and_then(|principal| principal.role);
+        assert_eq!((account(990), account(0), account(991)), (None, None, None));
         let remote = Peer::remote(SocketAddr::from(([127, 0, 0, 1], 1)));
         assert!(remote.local_principal(0).is_none());
     }

@@ -37,6 +37,8 @@ pub(crate) enum Failed {
     Request(Refusal),
     /// The keeper has refused it, and recorded that.
     Keeper(Failure),
+    /// The server itself could not do its part; nobody has recorded it yet.
+    Shell(Refused),
 }
 
 impl From<Refusal> for Failed {
@@ -81,6 +83,15 @@ impl From<&Refusal> for Refused {
             Refusal::NotFound { what: "wrapping key", .. } => {
                 Some("each is used for an hour only: ask for a new one with key.wrapping, and wrap the key again")
             }
+            Refusal::NotFound { what: "transaction", .. } => {
+                Some("check the id; `strongroom tx list` shows what is there")
+            }
+            Refusal::NotFound { what: "setting", .. } => {
+                Some("check the name or id; `strongroom setting list` shows what is there")
+            }
+            Refusal::NotFound { what: "credential", .. } => {
+                Some("check the name or id; `strongroom credential list` shows what is there")
+            }
             Refusal::NotFound { what: "job", .. } => Some("check the id; `strongroom job list` shows what is there"),
             _ => None,
         };
@@ -98,7 +109,7 @@ pub(crate) const fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::Denied { reason: _ } => Code::Denied,
         Refusal::Invalid { field: _, reason: _ } => Code::Invalid,
         Refusal::TooLarge { what: _, actual: _, limit: _ } => Code::TooLarge,
-        Refusal::KeyLocked { key: _ } => Code::KeyLocked,
+        Refusal::KeyLocked { key: _ } | Refusal::ProtectorNotOpen { key: _ } => Code::KeyLocked,
         Refusal::KeyNotUsable { key: _, version: _, state: _ } => Code::KeyNotUsable,
         Refusal::AwaitsDestruction { key: _, version: _ } => Code::KeyAwaitsDestruction,
         Refusal::NoActiveVersion { key: _ } => Code::NoActiveVersion,
@@ -106,6 +117,10 @@ pub(crate) const fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::WrongAlgorithm { algorithm: _, purpose: _ } => Code::WrongPurpose,
         Refusal::NoTransition { key: _, version: _, state: _, wanted: _ } => Code::NoTransition,
         Refusal::KeyInUse { key: _, version: _, count: _ } => Code::KeyInUse,
+        Refusal::TransactionState { id: _, state: _, wanted: _ } => Code::TransactionState,
+        Refusal::UsageLimitReached { key: _, version: _, limit: _ } => Code::UsageLimitReached,
+        Refusal::AccountChanged { name: _, change: _ } => Code::AccountChanged,
+        Refusal::OtherKeyEnrolled { name: _ } => Code::OtherKeyEnrolled,
         Refusal::Quarantined { target: _, finding: _ } => Code::Quarantined,
         Refusal::WrittenByNewer { target: _ } => Code::WrittenByNewer,
         Refusal::DoesNotOpen => Code::DoesNotOpen,
@@ -127,6 +142,7 @@ const fn protector_code(fault: ProtectorFault) -> Code {
 
 #[cfg(test)]
 mod tests {
+    use strongroom_engine::credential::BindingChange;
     use strongroom_envelope::Id;
     use strongroom_keeper::facade::LockReason;
     use strongroom_keeper::failure_word;
@@ -144,6 +160,11 @@ mod tests {
             Refusal::Invalid { field: "name", reason: text() },
             Refusal::TooLarge { what: "the value", actual: 2, limit: 1 },
             Refusal::KeyLocked { key: text() },
+            Refusal::ProtectorNotOpen { key: text() },
+            Refusal::TransactionState { id: text(), state: "committed", wanted: "be rolled back" },
+            Refusal::UsageLimitReached { key: text(), version: 1, limit: 2 },
+            Refusal::AccountChanged { name: text(), change: BindingChange::AccountGone },
+            Refusal::OtherKeyEnrolled { name: text() },
             Refusal::Quarantined { target: text(), finding: "older" },
             Refusal::WrittenByNewer { target: text() },
             Refusal::DoesNotOpen,

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::Request as HttpRequest;
 use axum::routing::{MethodRouter, post};
 use hyper::header::{ALLOW, HeaderValue};
+use strongroom_api::credential::{EnrollRequest, GetRequest};
 use strongroom_api::health::{LIVE_PATH, METRICS_PATH, READY_PATH};
 use strongroom_api::{Code, OPERATIONS, Request as _};
 
@@ -40,6 +41,21 @@ pub(crate) fn router(shell: &Arc<Shell>) -> Router {
             let refused = Refused::new(Code::UnknownOperation, "there is no operation at this path");
             async move { no_operation(&shell, OPERATIONS.len(), request, refused).await }
         })
+}
+
+/// What accounts can ask for on their socket: their own credentials, and nothing else. No other operation is mounted there.
+pub(crate) fn accounts_router(shell: &Arc<Shell>) -> Router {
+    let unknown = Arc::clone(shell);
+    mount::<GetRequest>(mount::<EnrollRequest>(Router::new(), shell), shell).fallback(move |request: HttpRequest| {
+        let shell = Arc::clone(&unknown);
+        let refused = Refused::new(Code::UnknownOperation, "there is no such operation on the socket for accounts");
+        async move { no_operation(&shell, OPERATIONS.len(), request, refused).await }
+    })
+}
+
+fn mount<R: Route>(router: Router, shell: &Arc<Shell>) -> Router {
+    let row = OPERATIONS.iter().position(|operation| operation.word == R::OPERATION.word);
+    router.route(&R::OPERATION.path(), method_router::<R>(shell, row.unwrap_or(OPERATIONS.len())))
 }
 
 fn method_router<R: Route>(shell: &Arc<Shell>, row: usize) -> MethodRouter {

@@ -1,6 +1,8 @@
 //! One route per operation: from the words of the wire to an operation of the keeper, and back.
 
 mod audit;
+mod coverage;
+mod credential;
 mod doctor;
 mod job;
 mod key;
@@ -8,9 +10,11 @@ mod lock;
 mod protector;
 mod quarantine;
 mod secret;
+mod setting;
 mod status;
 mod store;
 mod token;
+pub(crate) mod transaction;
 mod upgrade;
 
 use std::future::Future;
@@ -25,6 +29,8 @@ use crate::shell::Shell;
 
 /// How one operation of the table is carried out.
 pub(crate) trait Route: Request {
+    /// What somebody can do who is not permitted, when the code's own advice does not fit.
+    const DENIED_FIX: Option<&'static str> = None;
     /// Carries it out.
     fn run(self, shell: &Shell, caller: Caller) -> impl Future<Output = Result<Self::Reply, Failed>> + Send;
 }

@@ -12,15 +12,20 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{self, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
+use crate::accounts::Accounts;
+use crate::archive::{self, Archive};
 use crate::connection::Conversation;
-use crate::door::{SocketDoor, TcpDoor, tend};
+use crate::door::{AccountsDoor, SocketDoor, TcpDoor, tend};
 use crate::lockout::Lockout;
 use crate::metrics::Metrics;
-use crate::router::router;
-use crate::settings::Settings;
+use crate::router::{accounts_router, router};
+use crate::settings::{Limits, Settings};
 use crate::shell::Shell;
 use crate::tls::{self, Tls, TlsError};
 use crate::{listen, notify};
+
+/// The folder of archives, in the data directory.
+const ARCHIVE: &str = "archive";
 
 /// Why the server could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +36,14 @@ pub enum StartError {
     /// The socket in the data directory could not be made.
     #[error("could not listen on the socket {}: {source}", path.display())]
     Socket {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The socket for accounts could not be made.
+    #[error("could not listen on the socket for accounts {}: {source}", path.display())]
+    Accounts {
         /// Which.
         path: PathBuf,
         /// Why.
@@ -54,6 +67,8 @@ pub enum StartError {
 pub struct Addresses {
     /// The Unix socket.
     pub socket: PathBuf,
+    /// The socket for accounts, when there is one.
+    pub accounts: Option<PathBuf>,
     /// The address on TCP, when it listens there.
     pub tcp: Option<SocketAddr>,
     /// The pin of its certificate's public key: `sha256:` and 64 hexadecimal digits.
@@ -66,6 +81,7 @@ pub struct Server {
     settings: Settings,
     addresses: Addresses,
     stop: watch::Sender<bool>,
+    /// The doors, and what the server does by itself.
     doors: JoinSet<()>,
     /// Gives the keeper's answers to the requests.
     courier: JoinSet<()>,
@@ -90,8 +106,14 @@ impl Server {
         };
         let local =
             listen::on_socket(&settings.data).map_err(|source| StartError::Socket { path: socket.clone(), source })?;
+        let accounts = settings.accounts_socket.clone();
+        let for_accounts = accounts.as_deref().map(|path| {
+            listen::for_accounts(path).map_err(|source| StartError::Accounts { path: path.to_owned(), source })
+        });
+        let for_accounts = for_accounts.transpose()?;
         let addresses = Addresses {
             socket,
+            accounts,
             tcp: tcp.as_ref().map(|(_, address, _)| *address),
             spki_pin: tcp.as_ref().map(|(_, _, tls)| tls.pin.clone()),
         };
@@ -101,12 +123,19 @@ impl Server {
         let mut doors = JoinSet::new();
         let socket_door = SocketDoor { listener: local, conversation: Arc::clone(&conversation) };
         doors.spawn(tend(socket_door, Arc::clone(&shell), stopped.clone()));
+        if let Some(listener) = for_accounts {
+            let conversation = Conversation::new(accounts_router(&shell), account_limits(&settings.limits));
+            let (conversation, each) = (Arc::new(conversation), settings.limits.account_connections);
+            let door = AccountsDoor { listener, conversation, each, open: Arc::default() };
+            doors.spawn(tend(door, Arc::clone(&shell), stopped.clone()));
+        }
         if let Some((listener, _, tls)) = tcp {
             let acceptor = TlsAcceptor::from(tls.settings);
-            doors.spawn(tend(TcpDoor { listener, acceptor, conversation }, Arc::clone(&shell), stopped));
+            doors.spawn(tend(TcpDoor { listener, acceptor, conversation }, Arc::clone(&shell), stopped.clone()));
         }
         let mut courier = JoinSet::new();
         courier.spawn(shell.keeper.deliver());
+        doors.spawn(archive::tend(Arc::clone(&shell), stopped));
         let server = Self { shell, settings, addresses, stop, doors, courier };
         server.notify(notify::READY).map_err(StartError::Notify)?;
         Ok(server)
@@ -127,6 +156,7 @@ impl Server {
         while self.doors.join_next().await.is_some() {}
         // What is left behind is replaced by the next start.
         let _ = listen::clear(&self.settings.data);
+        let _ = self.settings.accounts_socket.as_deref().map(listen::clear_for_accounts);
         let keeper = self.shell.keeper.clone();
         let _ = task::spawn_blocking(move || keeper.stop()).await;
         self.courier.shutdown().await;
@@ -148,16 +178,26 @@ async fn open_tcp(settings: &Settings, address: SocketAddr) -> Result<(TcpListen
     Ok((listener, bound, tls))
 }
 
+/// Everybody on this host may connect there, so nobody gets much: all accounts together cannot take every slot for requests.
+fn account_limits(limits: &Limits) -> Limits {
+    Limits { streams: 4, header_bytes: 16 * 1024, ..limits.clone() }
+}
+
 fn shell(keeper: Keeper, settings: &Settings, addresses: &Addresses) -> Shell {
     let limits = &settings.limits;
+    let folder = settings.archive_folder.clone().unwrap_or_else(|| settings.data.join(ARCHIVE));
     Shell {
         keeper,
         lockout: Lockout::new(limits.failed_tokens, limits.lockout),
+        accounts_lockout: Lockout::new(limits.account_refusals, limits.account_lockout),
+        accounts: Accounts::new(),
         metrics: Metrics::new(),
         slots: Semaphore::new(limits.requests),
         stopping: AtomicBool::new(false),
         service_uid: rustix::process::geteuid().as_raw(),
         versions_kept: settings.versions_kept,
+        transactions_encrypt: settings.transactions_encrypt,
+        archive: Archive::new(folder, settings.archive_after),
         version: settings.version,
         address: addresses.tcp.map(|address| address.to_string()),
         spki_pin: addresses.spki_pin.clone(),

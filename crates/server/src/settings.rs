@@ -5,11 +5,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use strongroom_engine::transaction::Encrypt;
+
 /// How one server listens.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The data directory; holds the socket, the address file and the certificate that is made at first start.
     pub data: PathBuf,
+    /// Where the socket for accounts is made: other accounts of this host reach their credentials on it, and nothing else.
+    pub accounts_socket: Option<PathBuf>,
     /// Where to listen on TCP; port 0 takes a free one. `None`: on the Unix socket only.
     pub listen: Option<SocketAddr>,
     /// The certificate to show; `None`: one is made.
@@ -18,6 +22,12 @@ pub struct Settings {
     pub names: Vec<String>,
     /// How many versions a new secret keeps when its creator does not say.
     pub versions_kept: u32,
+    /// Which transactions are sealed under keys of their own.
+    pub transactions_encrypt: Encrypt,
+    /// The folder of archives; `None`: `archive` in the data directory.
+    pub archive_folder: Option<PathBuf>,
+    /// How long a transaction is closed before the server archives it by itself; `None`: it does not.
+    pub archive_after: Option<Duration>,
     /// What the server puts up with.
     pub limits: Limits,
     /// Where the service manager wants to hear of start and stop (`NOTIFY_SOCKET`).
@@ -32,10 +42,14 @@ impl Settings {
     pub fn new(data: PathBuf) -> Self {
         Self {
             data,
+            accounts_socket: None,
             listen: None,
             certificate: None,
             names: Vec::new(),
             versions_kept: strongroom_engine::secret::DEFAULT_KEEP,
+            transactions_encrypt: Encrypt::default(),
+            archive_folder: None,
+            archive_after: None,
             limits: Limits::default(),
             notify_socket: None,
             version: env!("CARGO_PKG_VERSION"),
@@ -59,6 +73,14 @@ pub struct Limits {
     pub tcp_connections: usize,
     /// Open connections on the Unix socket.
     pub socket_connections: usize,
+    /// Open connections on the socket for accounts.
+    pub accounts_connections: usize,
+    /// Of them, those of one account.
+    pub account_connections: usize,
+    /// Refused requests of one account on that socket, before it is locked out.
+    pub account_refusals: u32,
+    /// For how long they are counted, and an account is locked out.
+    pub account_lockout: Duration,
     /// Requests worked on at once; more are answered `busy`.
     pub requests: usize,
     /// Requests at once on one HTTP/2 connection.
@@ -83,6 +105,10 @@ pub struct Limits {
     pub failed_tokens: u32,
     /// For how long failed tokens are counted, and an address is locked out.
     pub lockout: Duration,
+    /// The most transactions in one archive.
+    pub archive_transactions: usize,
+    /// An archive that has so many bytes takes no further transaction.
+    pub archive_bytes: u64,
 }
 
 impl Default for Limits {
@@ -90,6 +116,10 @@ impl Default for Limits {
         Self {
             tcp_connections: 4096,
             socket_connections: 256,
+            accounts_connections: 256,
+            account_connections: 16,
+            account_refusals: 20,
+            account_lockout: Duration::from_secs(60),
             requests: 2048,
             streams: 128,
             header_bytes: 32 * 1024,
@@ -102,6 +132,8 @@ impl Default for Limits {
             stop_timeout: Duration::from_secs(30),
             failed_tokens: 5,
             lockout: Duration::from_secs(15 * 60),
+            archive_transactions: 10_000,
+            archive_bytes: 256 << 20,
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What a person can type.
 
+mod credential;
 mod import;
 mod key;
+mod setting;
+mod transaction;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,8 +12,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use credential::{AsAccount, Credential};
 pub use import::{Convert, Form, Import};
 pub use key::{Contexts, Files, Job, Key, Purpose, Step};
+pub use setting::{Class, Setting, SettingsForm, ValueType};
+pub use transaction::{Tx, TxState};
 
 const AFTER: &str = "\
 The server is found by --data DIR (its socket), else --address, else STRONGROOM_ADDR, else /var/lib/strongroom.
@@ -53,6 +59,8 @@ pub enum Command {
     Status,
     /// Say what is wrong and how to mend it (exit code 8 when something is)
     Doctor,
+    /// Tell what is encrypted, under which key, and what lies in clear and why (exit code 8 when something should not)
+    Coverage,
     /// Tell the whole story in a folder of its own and leave nothing behind
     Demo,
     /// Open the root key with a password from standard input, a file or the prompt
@@ -65,6 +73,15 @@ pub enum Command {
     /// Keys for applications, and the life of every key
     #[command(subcommand)]
     Key(Key),
+    /// Transactions of a provisioning system: requests, steps, how to undo them
+    #[command(subcommand)]
+    Tx(Tx),
+    /// Settings of a provisioning system: a registry of names and typed values
+    #[command(subcommand)]
+    Setting(Setting),
+    /// Credentials of components: each is read only by the account that the component runs under
+    #[command(subcommand)]
+    Credential(Credential),
     /// What the server works on in the background
     #[command(subcommand)]
     Job(Job),
@@ -129,6 +146,9 @@ pub struct Serve {
     /// Also listen on TCP with TLS; port 0 takes a free port, shown by `status` and in DIR/address
     #[arg(long, value_name = "ADDRESS:PORT", env = "STRONGROOM_LISTEN")]
     pub listen: Option<SocketAddr>,
+    /// Also make a socket at this absolute path, on which other accounts read their credentials; its folder is made if missing
+    #[arg(long, value_name = "PATH", env = "STRONGROOM_ACCOUNTS_SOCKET")]
+    pub accounts_socket: Option<PathBuf>,
     /// TLS certificate (PEM); without it one is made
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_certificate: Option<PathBuf>,
@@ -141,6 +161,9 @@ pub struct Serve {
     /// Make and heal no protector bound to this host
     #[arg(long)]
     pub no_machine_protector: bool,
+    /// Open the key NAME, which a password protects, with the password in this file; may be given several times
+    #[arg(long = "key-password-file", value_name = "NAME=FILE", value_parser = key::file)]
+    pub key_password_files: Vec<(String, PathBuf)>,
 }
 
 /// Where files outside the data directory lie.

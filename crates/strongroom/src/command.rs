@@ -3,6 +3,8 @@
 mod anchor;
 mod audit;
 mod convert;
+mod coverage;
+mod credential;
 mod demo;
 mod import;
 mod job;
@@ -11,15 +13,18 @@ pub mod protector;
 mod protector_plugin;
 mod quarantine;
 mod reference;
+mod report;
 mod root;
 mod secret;
 mod serve;
+mod setting;
 mod status;
 mod store;
 mod token;
+mod transaction;
 
 use clap::CommandFactory;
-use strongroom_client::Client;
+use strongroom_client::{Client, Target};
 
 use crate::cli::{Command, CommandLine, Config, Global, ProtectorPlugin, Reference};
 use crate::failure::Failure;
@@ -37,12 +42,16 @@ pub fn run(line: CommandLine, output: &Output) -> Result<(), Failure> {
         Command::Anchor(anchor) => anchor::run(&here, anchor),
         Command::Status => here.call(status::status),
         Command::Doctor => here.call(status::doctor),
+        Command::Coverage => here.call(coverage::run),
         Command::Unlock(given) => root::unlock(&here, &given),
         Command::Lock => here.call(root::lock),
         Command::Secret(secret) => secret::run(&here, secret),
         Command::Key(key) => key::run(&here, key),
         Command::Job(job) => job::run(&here, job),
         Command::Protector(protector) => protector::run(&here, protector),
+        Command::Tx(tx) => transaction::run(&here, tx),
+        Command::Setting(setting) => setting::run(&here, setting),
+        Command::Credential(credential) => credential::run(&here, credential),
         Command::Token(token) => token::run(&here, token),
         Command::Audit(audit) => audit::run(&here, audit),
         Command::Quarantine(quarantine) => quarantine::run(&here, quarantine),
@@ -100,12 +109,20 @@ impl Here<'_> {
     where
         F: Future<Output = Result<(), Failure>>,
     {
+        self.call_at(target::target(self.global)?, work)
+    }
+
+    /// The same at another place than the usual.
+    pub fn call_at<'h, F>(&'h self, target: Target, work: impl FnOnce(Client, &'h Output) -> F) -> Result<(), Failure>
+    where
+        F: Future<Output = Result<(), Failure>>,
+    {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Failure::local("starting", error, "give this process more resources"))?;
         runtime.block_on(async {
-            let client = target::client(self.global).await?;
+            let client = Client::connect(target).await?;
             work(client, self.output).await
         })
     }

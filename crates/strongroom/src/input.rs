@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
 
 use strongroom_secret::{Passphrase, SecretBytes};
 
@@ -25,6 +26,16 @@ pub fn value(given: &Given, output: &Output) -> Result<SecretBytes, Failure> {
     Ok(value)
 }
 
+/// A document, state, or rollback data, byte for byte.
+pub fn document(given: &Given) -> Result<SecretBytes, Failure> {
+    read(given, "Data", VALUE_BYTES)
+}
+
+/// A whole file, such as one of settings.
+pub fn file(path: &Path) -> Result<SecretBytes, Failure> {
+    read(&Given { file: Some(path.to_owned()) }, "File", TEXT_BYTES)
+}
+
 /// A password; one final line feed is no part of it.
 pub fn password(given: &Given) -> Result<Passphrase, Failure> {
     let mut read = read(given, "Password", PASSWORD_BYTES)?;
@@ -40,6 +51,49 @@ pub fn password(given: &Given) -> Result<Passphrase, Failure> {
         ));
     }
     Ok(Passphrase::from_slice(read.expose()))
+}
+
+/// A password and the one that takes its place: both from files, or both typed at the prompt, the new one twice; from standard
+/// input, the one of now in the first line and the new one in the second.
+pub fn passwords(current: Option<PathBuf>, new: Option<PathBuf>) -> Result<(Passphrase, Passphrase), Failure> {
+    if let (Some(current), Some(new)) = (current, new) {
+        let given = |file| Given { file: Some(file) };
+        return Ok((password(&given(current))?, password(&given(new))?));
+    }
+    if !std::io::stdin().is_terminal() {
+        return lines(read(&Given { file: None }, "Passwords", 2 * PASSWORD_BYTES)?);
+    }
+    let typed = |what: &str| {
+        let typed = rpassword::prompt_password(format!("{what}: "));
+        let typed = typed.map_err(|error| Failure::local("reading what was typed", error, "type it once more"))?;
+        if typed.is_empty() {
+            return Err(Failure::usage("the password is empty", "type it at the prompt"));
+        }
+        Ok(Passphrase::from_vec(typed.into_bytes()))
+    };
+    let (current, new) = (typed("Password of now")?, typed("New password")?);
+    if typed("New password, once more")?.same_as(&new) {
+        Ok((current, new))
+    } else {
+        Err(Failure::usage("the new password was typed differently the second time", "nothing was changed; try again"))
+    }
+}
+
+/// Two passwords, one a line.
+fn lines(mut read: SecretBytes) -> Result<(Passphrase, Passphrase), Failure> {
+    if read.expose().last() == Some(&b'\n') {
+        read.truncate(read.len() - 1);
+    }
+    let mut lines = read.expose().split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    match (lines.next(), lines.next(), lines.next()) {
+        (Some(current), Some(new), None) if !current.is_empty() && !new.is_empty() => {
+            Ok((Passphrase::from_slice(current), Passphrase::from_slice(new)))
+        }
+        _ => Err(Failure::usage(
+            "two passwords are needed",
+            "give --password-file and --new-password-file, or the password of now and the new one in two lines",
+        )),
+    }
 }
 
 /// Text that is no secret, such as sealed values.

@@ -15,7 +15,9 @@ use crate::cli::{Global, Places, Serve};
 use crate::failure::Failure;
 use crate::target::DEFAULT_DATA;
 
+mod key;
 mod protector;
+mod transaction;
 
 /// Where the packaged service keeps its anchor.
 const SERVICE_ANCHOR: &str = "/var/lib/strongroom-anchor";
@@ -45,6 +47,9 @@ pub struct File {
     pub versions_kept: Option<u32>,
     /// Days for which a deletion can be taken back.
     pub deleted_retention_days: Option<u32>,
+    /// How other accounts reach their credentials.
+    #[serde(default)]
+    pub accounts: Accounts,
     /// The TLS certificate.
     pub tls: Option<Tls>,
     /// Where plug-ins lie.
@@ -52,6 +57,12 @@ pub struct File {
     /// What protectors work with, by kind and name.
     #[serde(default)]
     pub protector: protector::Sections,
+    /// How transactions are kept.
+    #[serde(default)]
+    pub transactions: transaction::Section,
+    /// What application keys are opened with, by their name.
+    #[serde(default)]
+    pub key: key::Sections,
 }
 
 /// The table `[tls]`.
@@ -62,6 +73,14 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// PEM file.
     pub private_key: PathBuf,
+}
+
+/// The table `[accounts]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accounts {
+    /// The path of their socket.
+    pub socket: Option<PathBuf>,
 }
 
 /// Everything `serve` needs.
@@ -97,6 +116,8 @@ impl File {
             ));
         }
         self.protector.check(shown)?;
+        self.key.check(shown)?;
+        self.transactions.check(shown)?;
         root_id(self.root_id.as_deref()).map(|_| ())
     }
 }
@@ -107,11 +128,16 @@ impl Settings {
         let file = serve.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
         let data = data(global, &file);
         let mut keeper = keeper(&data, &serve.places, &file)?;
+        key::take_flags(&mut keeper.protector.configuration.key_password_files, &serve.key_password_files)?;
         keeper.machine_protector = file.machine_protector.unwrap_or(true) && !serve.no_machine_protector;
         let mut server = strongroom_server::Settings::new(data);
         server.listen = serve.listen.or(file.listen);
+        server.accounts_socket = serve.accounts_socket.clone().or(file.accounts.socket.clone());
         server.certificate = certificate(serve, &file);
         server.versions_kept = file.versions_kept.unwrap_or(server.versions_kept);
+        server.transactions_encrypt = file.transactions.encrypt();
+        server.archive_folder = file.transactions.archive_dir.clone();
+        server.archive_after = file.transactions.archive_after();
         server.notify_socket = env::var_os("NOTIFY_SOCKET");
         server.version = env!("CARGO_PKG_VERSION");
         Ok(Self { keeper, server })
@@ -133,6 +159,8 @@ fn certificate(serve: &Serve, file: &File) -> Option<CertificateFiles> {
 /// The keeper's settings; also for the offline commands.
 pub fn keeper(data: &Path, places: &Places, file: &File) -> Result<strongroom_keeper::Settings, Failure> {
     let path = |name: &str| env::var_os(name).filter(|text| !text.is_empty()).map(PathBuf::from);
+    let mut configuration = file.protector.configuration(file.plugin_dir.as_deref())?;
+    configuration.key_password_files = file.key.password_files()?;
     let anchor_directory = places.anchor_dir.clone().or(file.anchor_dir.clone()).map_or_else(default_anchor, Ok)?;
     Ok(strongroom_keeper::Settings {
         data: data.to_owned(),
@@ -147,12 +175,13 @@ pub fn keeper(data: &Path, places: &Places, file: &File) -> Result<strongroom_ke
             xdg_data_home: path("XDG_DATA_HOME"),
             home: path("HOME"),
             credentials_directory: path("CREDENTIALS_DIRECTORY"),
-            configuration: file.protector.configuration(file.plugin_dir.as_deref())?,
+            configuration,
         },
         machine_protector: true,
         node: file.node.clone().unwrap_or_else(host_name),
         root_id: root_id(file.root_id.as_deref())?,
         deleted_retention_ms: i64::from(file.deleted_retention_days.unwrap_or(30)) * DAY_MS,
+        look_every: strongroom_keeper::LOOK_EVERY,
         workers: std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8),
         journal: Arc::new(StandardError),
     })

@@ -1,9 +1,9 @@
 //! Where the server is, from flags and environment; the first that is set.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use strongroom_client::{Client, Pin, Target, Trust};
+use strongroom_client::{Pin, Target, Trust};
 use strongroom_secret::AccessToken;
 
 use crate::cli::Global;
@@ -11,6 +11,9 @@ use crate::failure::Failure;
 
 /// Where the packaged service keeps its data.
 pub const DEFAULT_DATA: &str = "/var/lib/strongroom";
+
+/// Where the packaged service has the socket for accounts.
+pub const DEFAULT_ACCOUNTS_SOCKET: &str = "/run/strongroom/accounts.sock";
 
 /// The server that flags and environment name.
 pub fn target(global: &Global) -> Result<Target, Failure> {
@@ -24,9 +27,20 @@ pub fn target(global: &Global) -> Result<Target, Failure> {
     }
 }
 
-/// A client for it.
-pub async fn client(global: &Global) -> Result<Client, Failure> {
-    Ok(Client::connect(target(global)?).await?)
+/// Where an account reaches what belongs to it: the socket for accounts, or the one in the data directory if that is named.
+pub fn as_account(global: &Global, socket: Option<&Path>) -> Result<Target, Failure> {
+    if global.address.is_some() {
+        return Err(Failure::usage(
+            "a credential is read on the host of the server, where the kernel tells which account asks",
+            "run this there, without --address",
+        ));
+    }
+    Ok(match (socket, &global.data, set("STRONGROOM_ACCOUNTS_SOCKET")) {
+        (Some(socket), ..) => Target::Accounts(socket.to_owned()),
+        (None, Some(data), _) => Target::Socket(data.clone()),
+        (None, None, Some(socket)) => Target::Accounts(PathBuf::from(socket)),
+        (None, None, None) => Target::Accounts(PathBuf::from(DEFAULT_ACCOUNTS_SOCKET)),
+    })
 }
 
 fn token() -> Result<AccessToken, Failure> {

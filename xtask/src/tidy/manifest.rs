@@ -15,7 +15,7 @@ pub fn check(path: &str, text: &str) -> Vec<Finding> {
         Ok(manifest) => manifest,
         Err(error) => return vec![Finding::new(path, 0, format!("does not parse: {error}"))],
     };
-    let Some(name) = crate_directory(path) else {
+    let Some(name) = crate_name(path) else {
         return Vec::new();
     };
     let mut findings = Vec::new();
@@ -34,7 +34,9 @@ pub fn check(path: &str, text: &str) -> Vec<Finding> {
             Some(ours) => find(format!("`{name}` may not use `{ours}` ({section})")),
             None => {
                 let reserved = RESERVED.iter().find(|reserved| reserved.outside == outside);
-                if let Some(reserved) = reserved.filter(|reserved| !reserved.ours.contains(&name) && !test_only) {
+                if let Some(reserved) =
+                    reserved.filter(|reserved| !reserved.ours.contains(&name.as_str()) && !test_only)
+                {
                     find(format!("`{name}` may not use `{outside}`: {}", reserved.because));
                 }
             }
@@ -48,8 +50,11 @@ fn is_allowed(rule: &CrateRule, ours: &str, test_only: bool) -> bool {
     rule.may_use.contains(&ours) || (test_only && (ours == TESTKIT || ours == rule.name || listed()))
 }
 
-fn crate_directory(path: &str) -> Option<&str> {
-    path.strip_prefix("crates/")?.strip_suffix("/Cargo.toml")
+/// As the table has it: a package without its prefix.
+fn crate_name(path: &str) -> Option<String> {
+    let directory = path.strip_suffix("/Cargo.toml")?;
+    let example = || directory.strip_prefix("examples/").map(|name| format!("example-{name}"));
+    directory.strip_prefix("crates/").map(str::to_owned).or_else(example)
 }
 
 /// Section and package of every dependency, those for one platform included; a renamed one by its real name.
@@ -119,6 +124,14 @@ mod tests {
         let uses = "[dependencies]\naws-lc-rs.workspace = true\n";
         assert!(messages("server", uses)[0].contains("only `crypto` names an algorithm"));
         assert_eq!(messages("crypto", uses), [""; 0]);
+    }
+
+    #[test]
+    fn an_example_uses_what_any_program_uses() {
+        let section = |ours: &str| format!("[lints]\nworkspace = true\n[dependencies]\n{ours}.workspace = true\n");
+        let found = |ours: &str| check("examples/provisioning/Cargo.toml", &section(ours)).len();
+        assert_eq!((found("strongroom-client"), found("strongroom-engine"), found("clap")), (0, 1, 1));
+        assert!(check("examples/other/Cargo.toml", &section("serde"))[0].message.contains("not in the table"));
     }
 
     #[test]

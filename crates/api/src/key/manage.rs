@@ -7,7 +7,7 @@ use super::{EXAMPLE_ID, EXAMPLE_TIME};
 use crate::error::Code;
 use crate::form;
 use crate::operation::Example;
-use crate::wire::{WireSecret, word};
+use crate::wire::{WireSecret, nullable, word};
 
 /// What a key is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +41,10 @@ pub struct CreateRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 60, max = 316_224_000))]
     pub rotation_period_seconds: Option<u64>,
+    /// How often each version may protect something: 1 to 10^15; as often as one likes when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000_000_000_u64))]
+    pub usage_limit: Option<u64>,
 }
 
 /// Reads what is known of a key, without the key.
@@ -67,6 +71,9 @@ pub struct Key {
     pub algorithm: Option<String>,
     /// What its versions are wrapped by: `root`, or the kind of a protector and which one.
     pub protector: String,
+    /// `root` when its versions are wrapped a second time under the root's wrap key: it is ready without its password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<String>,
     /// When it was made.
     #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
@@ -76,6 +83,9 @@ pub struct Key {
     /// After how long the server makes a new version by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation_period_seconds: Option<u64>,
+    /// How often each version may protect something; absent for as often as one likes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_limit: Option<u64>,
     /// The version that is used for new values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_version: Option<u32>,
@@ -114,6 +124,10 @@ pub struct Version {
     pub imported: bool,
     /// How many values that the server stores are sealed under it.
     pub stored_values: u64,
+    /// How many of its limited uses are taken. Uses are set aside in blocks of at most a 64th of the limit: a block that is begun
+    /// counts as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses: Option<u64>,
     /// The public key of a version that signs: X.509 SubjectPublicKeyInfo in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_key_base64: Option<String>,
@@ -231,6 +245,21 @@ pub struct StateRequest {
     pub step: Step,
 }
 
+/// Limits how often each version of a key may protect something: seal a value, make a data key, a MAC or a signature. Opening
+/// and verifying are never limited.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyLimitRequest")]
+#[serde(deny_unknown_fields)]
+pub struct LimitRequest {
+    /// The key's name or id.
+    #[schemars(extend("pattern" = form::NAME))]
+    pub name: String,
+    /// How often, 1 to 10^15; null for as often as one likes.
+    #[serde(deserialize_with = "nullable")]
+    #[schemars(required, range(min = 1, max = 1_000_000_000_000_000_u64))]
+    pub limit: Option<u64>,
+}
+
 /// Begins the end of a version.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "KeyDestroyRequest")]
@@ -281,6 +310,9 @@ pub struct ProtectRequest {
     /// For `password`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_base64: Option<WireSecret>,
+    /// For `password`: nothing but the password opens the key, so that it is locked after each start.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub password_only: bool,
     /// For `shares`: how many are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 16))]
@@ -313,6 +345,20 @@ pub struct UnlockRequest {
     /// The password, or shares, one a line; nothing for protectors that need no person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_base64: Option<WireSecret>,
+}
+
+/// Changes the password of a key.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyChangePasswordRequest")]
+#[serde(deny_unknown_fields)]
+pub struct ChangePasswordRequest {
+    /// The key's name or id.
+    #[schemars(extend("pattern" = form::NAME))]
+    pub name: String,
+    /// The password that opens it now.
+    pub password_base64: WireSecret,
+    /// The one that shall open it from now on.
+    pub new_password_base64: WireSecret,
 }
 
 /// Asks for the public key under which a key is wrapped that shall be imported.
@@ -391,7 +437,7 @@ impl Example for ProtectRequest {
     fn example() -> Self {
         let (token, label, password_base64, shares, threshold) = (None, None, None, None, None);
         let (name, with) = ("orders".to_owned(), "rsa:office".to_owned());
-        Self { name, with, token, label, password_base64, shares, threshold }
+        Self { name, with, token, label, password_base64, password_only: false, shares, threshold }
     }
 }
 
@@ -407,9 +453,25 @@ impl Example for UnlockRequest {
     }
 }
 
+impl Example for ChangePasswordRequest {
+    fn example() -> Self {
+        Self {
+            name: "orders".to_owned(),
+            password_base64: WireSecret::sample("four plain words here"),
+            new_password_base64: WireSecret::sample("four other plain words"),
+        }
+    }
+}
+
 impl Example for CreateRequest {
     fn example() -> Self {
-        Self { name: "orders".to_owned(), purpose: Purpose::Values, algorithm: None, rotation_period_seconds: None }
+        Self {
+            name: "orders".to_owned(),
+            purpose: Purpose::Values,
+            algorithm: None,
+            rotation_period_seconds: None,
+            usage_limit: None,
+        }
     }
 }
 
@@ -427,9 +489,11 @@ impl Example for Key {
             purpose: "values".to_owned(),
             algorithm: None,
             protector: "root".to_owned(),
+            recovery: None,
             created_at: EXAMPLE_TIME.to_owned(),
             updated_at: EXAMPLE_TIME.to_owned(),
             rotation_period_seconds: None,
+            usage_limit: None,
             active_version: Some(1),
             versions: vec![Version {
                 version: 1,
@@ -441,6 +505,7 @@ impl Example for Key {
                 destroy_at: None,
                 imported: false,
                 stored_values: 0,
+                uses: None,
                 public_key_base64: None,
             }],
         }
@@ -474,6 +539,12 @@ impl Example for RotateReply {
 impl Example for StateRequest {
     fn example() -> Self {
         Self { name: "orders".to_owned(), version: 1, step: Step::Suspend }
+    }
+}
+
+impl Example for LimitRequest {
+    fn example() -> Self {
+        Self { name: "orders".to_owned(), limit: Some(1_000_000) }
     }
 }
 

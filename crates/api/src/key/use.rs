@@ -260,8 +260,11 @@ pub struct MacReply {
     pub key: String,
     /// The version they are made with.
     pub version: u32,
-    /// The MACs in base64, in the order of the request.
-    pub macs_base64: Vec<String>,
+    /// The MACs in base64, in the order of the request; null where none was made.
+    pub macs_base64: Vec<Option<String>>,
+    /// Why some were not made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ItemError>,
 }
 
 /// Signs one message, or many.
@@ -285,8 +288,11 @@ pub struct SignReply {
     pub key: String,
     /// The version they are made with; `key.show` shows its public key.
     pub version: u32,
-    /// The signatures in base64, in the order of the request.
-    pub signatures_base64: Vec<String>,
+    /// The signatures in base64, in the order of the request; null where none was made.
+    pub signatures_base64: Vec<Option<String>>,
+    /// Why some were not made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ItemError>,
 }
 
 impl Example for SignRequest {
@@ -297,7 +303,7 @@ impl Example for SignRequest {
 
 impl Example for SignReply {
     fn example() -> Self {
-        Self { key: EXAMPLE_ID.to_owned(), version: 1, signatures_base64: vec!["q1MK".to_owned()] }
+        Self { key: EXAMPLE_ID.to_owned(), version: 1, signatures_base64: vec![Some("q1MK".to_owned())], error: None }
     }
 }
 
@@ -428,7 +434,7 @@ impl Example for MacRequest {
 
 impl Example for MacReply {
     fn example() -> Self {
-        Self { key: EXAMPLE_ID.to_owned(), version: 1, macs_base64: vec!["q1MK".to_owned()] }
+        Self { key: EXAMPLE_ID.to_owned(), version: 1, macs_base64: vec![Some("q1MK".to_owned())], error: None }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Known answers of what came with keys for applications: signing, wrapped import, streams.
 
-use strongroom_secret::SecretBytes;
+use strongroom_secret::{AgreementKey, SecretBytes};
 
 use crate::asymmetric::{Algorithm, PrivateKey, PublicKey};
-use crate::key_wrap;
 use crate::stream::{FrameError, Opener};
+use crate::{kem, key_wrap};
 
 /// RFC 6979, appendix A.2.5: its signature verifies, and so does one of our own, whose number is random.
 pub(super) fn ecdsa_p256() -> bool {
@@ -76,4 +76,19 @@ pub(super) fn stream() -> bool {
     open(frame, &mut out).is_ok()
         && out.expose() == b"XAES-256-GCM"
         && open(&wrong, &mut out) == Err(FrameError::Unauthentic)
+}
+
+/// RFC 9180, appendix A.1.1.
+pub(super) fn dhkem() -> bool {
+    let ephemeral = b"\x52\xc4\xa7\x58\xa8\x02\xcd\x8b\x93\x6e\xce\xea\x31\x44\x32\x79\
+                      \x8d\x5b\xaf\x2d\x7e\x92\x35\xdc\x08\x4a\xb1\xb9\xcf\xa2\xf7\x36";
+    let private = b"\x46\x12\xc5\x50\x26\x3f\xc8\xad\x58\x37\x5d\xf3\xf5\x57\xaa\xc5\
+                    \x31\xd2\x68\x50\x90\x3e\x55\xa9\xf2\x3f\x21\xd8\x53\x4e\x8a\xc8";
+    let answer = b"\xfe\x0e\x18\xc9\xf0\x24\xce\x43\x79\x9a\xe3\x93\xc7\xe8\xfe\x8f\
+                   \xce\x9d\x21\x88\x75\xe8\x22\x7b\x01\x87\xc0\x4e\x7d\x2e\xa1\xfc";
+    let key = |bytes: &[u8; 32]| AgreementKey::fill_with(|slot| *slot = *bytes);
+    let private = key(private);
+    kem::encapsulate_with(&key(ephemeral), &kem::public(&private)).is_ok_and(|(shared, sent)| {
+        shared.expose() == answer && kem::decapsulate(&private, &sent).is_ok_and(|found| found.same_as(&shared))
+    }) && kem::encapsulate(&[0; 32]).is_err()
 }

@@ -14,6 +14,7 @@ mod password;
 mod peer;
 mod peer_process;
 mod residue;
+mod salamander;
 mod selftest;
 mod signature;
 mod vectors;

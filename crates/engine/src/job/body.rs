@@ -53,6 +53,8 @@ pub enum JobKind {
     Convert,
     /// Records are sealed again under the active store key.
     Reseal,
+    /// Old bytes are removed from the store's files: wraps under a password that is not the key's any more.
+    Scrub,
 }
 
 /// Where a job is.
@@ -132,5 +134,5 @@ macro_rules! words {
     };
 }
 
-words! { JobKind { Reencrypt = "reencrypt", Convert = "convert", Reseal = "reseal", } }
+words! { JobKind { Reencrypt = "reencrypt", Convert = "convert", Reseal = "reseal", Scrub = "scrub", } }
 words! { JobState { Running = "running", Paused = "paused", Done = "done", Incomplete = "incomplete", } }

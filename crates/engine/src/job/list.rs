@@ -53,7 +53,8 @@ impl Operation for List {
 
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<ListReply>, Stop> {
         facts.permit(Self::ACTION, Object::System)?;
-        let ids = facts.ids(&IdsRequest { kind: RecordKind::Job, after: None, limit: LIST_LIMIT })?;
+        let ids =
+            facts.ids(&IdsRequest { kind: RecordKind::Job, after: None, limit: LIST_LIMIT, unfinished: false })?;
         facts.prefetch(ids.iter().map(|id| record_key(*id)))?;
         let mut jobs = Vec::with_capacity(ids.len());
         for id in ids {
@@ -101,6 +102,8 @@ pub(super) fn existing<'a>(facts: &mut Facts<'a>, action: Action, id: Id) -> Res
 pub(super) fn view(facts: &mut Facts<'_>, id: Id, job: &JobBody) -> Result<JobView, Stop> {
     let left = match job.state {
         JobState::Done => 0,
+        // It is one thing to do.
+        _ if job.kind == JobKind::Scrub => job.total,
         JobState::Incomplete => job.left.unwrap_or(0),
         JobState::Running | JobState::Paused => left(facts, job)?,
     };

@@ -8,6 +8,7 @@ use strongroom_secret::SecretBytes;
 
 use crate::find::missing;
 use crate::key::KeyBody;
+use crate::key::limit::Allowance;
 use crate::name::{Name, Selector};
 use crate::policy::{Action, Object};
 use crate::rule::{Facts, KeyChoice, KeyHandle, Refusal, Stop};
@@ -96,15 +97,30 @@ pub(super) fn alone<T>(outcome: Result<T, Stop>) -> Result<Result<T, Refusal>, S
     }
 }
 
-/// Seals a value for an application.
-pub(super) fn seal(key: &KeyHandle, context: Result<&Context, &Refusal>, plaintext: &[u8]) -> Result<Vec<u8>, Refusal> {
+/// What a value may be refused for, whatever the key.
+pub(super) fn check_value<'a>(
+    context: Result<&'a Context, &Refusal>,
+    plaintext: &[u8],
+) -> Result<&'a Context, Refusal> {
     let context = context.map_err(Clone::clone)?;
     let actual = plaintext.len();
     if actual > PLAINTEXT_BYTES {
         return Err(Refusal::TooLarge { what: "the value", actual, limit: PLAINTEXT_BYTES });
     }
+    Ok(context)
+}
+
+/// Seals a value for an application: one use of the key.
+pub(super) fn seal(
+    uses: &mut Allowance<'_>,
+    context: Result<&Context, &Refusal>,
+    plaintext: &[u8],
+) -> Result<Vec<u8>, Refusal> {
+    let context = check_value(context, plaintext)?;
+    let key = uses.key();
     let sealing = key.sealing(Purpose::Values)?;
-    let mut sealed = Vec::with_capacity(value::LEAST_LENGTH + actual);
+    uses.take()?;
+    let mut sealed = Vec::with_capacity(value::LEAST_LENGTH + plaintext.len());
     value::seal(sealing, Purpose::Values, key.key_id, key.version, &Place::Context(context), plaintext, &mut sealed);
     Ok(sealed)
 }

@@ -48,6 +48,9 @@ pub struct KeyBody {
     /// After how long the server makes a new version by itself, milliseconds.
     #[n(10)]
     pub rotation_period: Option<i64>,
+    /// How often each version may protect something.
+    #[n(11)]
+    pub usage_limit: Option<u64>,
 }
 
 /// How the wrapping key of a key's versions is found: what a protector needs besides its local configuration.
@@ -68,10 +71,15 @@ pub struct Protection {
     /// Algorithm and cost of a password's derivation.
     #[n(3)]
     pub derivation: Option<(u8, u32, u32, u32)>,
+    /// Whether each version is also wrapped under a wrap key of the keyring, so that the key is ready without a person.
+    #[n(4)]
+    pub recovery: Option<bool>,
 }
 
 /// The protector kind of keys that are wrapped under the keyring's wrap key.
 pub const ROOT_PROTECTOR: &str = "root";
+/// The protector kind of keys that a password opens.
+pub const PASSWORD_PROTECTOR: &str = "password";
 /// The field of [`KeyBody`] that holds the wrapped versions; it is part of their place.
 const VERSIONS_FIELD: u16 = 7;
 
@@ -110,6 +118,12 @@ pub struct KeyVersion {
     /// The public key of a version that signs: X.509 SubjectPublicKeyInfo.
     #[n(9)]
     pub public: Option<ByteVec>,
+    /// The key, wrapped a second time, under a wrap key of the keyring; see [`Protection::recovery`].
+    #[n(10)]
+    pub wrapped_under_root: Option<ByteVec>,
+    /// How many of its limited uses are taken, those included that are set aside to be counted in memory.
+    #[n(11)]
+    pub reserved: Option<u64>,
 }
 
 impl Body for KeyBody {}
@@ -143,6 +157,7 @@ impl KeyBody {
             algorithm,
             protection: None,
             rotation_period: None,
+            usage_limit: None,
         }
     }
 
@@ -156,6 +171,12 @@ impl KeyBody {
     #[must_use]
     pub fn active(&self) -> Option<&KeyVersion> {
         self.versions.iter().rev().find(|version| version.state.seals())
+    }
+
+    /// Whether its versions are wrapped a second time, under a wrap key of the keyring.
+    #[must_use]
+    pub fn has_recovery(&self) -> bool {
+        self.protection.as_ref().is_some_and(|protection| protection.recovery == Some(true))
     }
 
     /// The number of the next version.

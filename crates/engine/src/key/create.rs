@@ -6,6 +6,7 @@ use strongroom_envelope::value::Purpose;
 use super::BUILT_IN;
 use super::algorithm::Algorithm;
 use super::body::KeyBody;
+use super::limit;
 use super::make::{key_change, new_bytes, new_version};
 use super::show::KeyView;
 use crate::name::Name;
@@ -26,6 +27,8 @@ pub struct Create {
     pub algorithm: Option<Algorithm>,
     /// After how long the server makes a new version, milliseconds.
     pub rotation_period: Option<i64>,
+    /// How often each version may protect something.
+    pub usage_limit: Option<u64>,
 }
 
 impl Operation for Create {
@@ -45,6 +48,7 @@ impl Operation for Create {
         let first = new_version(id, 1, wrap, (algorithm, &bytes), now);
         let mut key = KeyBody::new(self.name.clone(), self.purpose, algorithm, now, first);
         key.rotation_period = self.rotation_period;
+        key.usage_limit = self.usage_limit;
         facts.used_key(id, 1);
         let change = key_change(id, &key, NameChange::Take(self.name.clone()));
         Ok(facts.commit_witnessed(KeyView::of(id, &key, &[]), vec![change]))
@@ -66,6 +70,7 @@ impl Create {
         if self.rotation_period.is_some_and(|period| !PERIODS.contains(&period)) {
             return invalid("rotation_period_seconds", "choose one minute to 3,660 days".to_owned());
         }
+        limit::check("usage_limit", self.usage_limit)?;
         let algorithm = self.algorithm.or_else(|| Algorithm::usual(self.purpose));
         if let Some(algorithm) = algorithm.filter(|algorithm| algorithm.purpose() != self.purpose) {
             return Err(Refusal::WrongAlgorithm { algorithm, purpose: self.purpose });

@@ -140,6 +140,7 @@ fn end(version: &mut super::body::KeyVersion, now: Timestamp) {
     version.state = State::Destroyed;
     version.destroy_at = Some(now);
     version.wrapped.clear();
+    version.wrapped_under_root = None;
 }
 
 /// Stands for the version of values that cannot be read now: it may be any.

@@ -4,7 +4,8 @@ use strongroom_envelope::Id;
 use strongroom_envelope::value::Context;
 use strongroom_secret::SecretBytes;
 
-use super::apply::{active, check_batch, note_contexts, refuse_only, seal};
+use super::apply::{active, check_batch, check_value, note_contexts, refuse_only, seal};
+use super::limit::Allowance;
 use super::make::KEY_BYTES;
 use crate::name::{Name, Selector};
 use crate::policy::Action;
@@ -52,8 +53,10 @@ impl Operation for Encrypt {
         check_batch(facts, self.items.len())?;
         note_contexts(facts, self.items.iter().filter_map(|item| item.context.as_ref().ok()));
         key.sealing(strongroom_envelope::value::Purpose::Values)?;
+        let fits = |item: &&EncryptItem| check_value(item.context.as_ref(), item.value.expose()).is_ok();
+        let mut uses = Allowance::ask(facts, &key, |_| Ok(self.items.iter().filter(fits).count()))?;
         let items: Vec<_> =
-            self.items.iter().map(|item| seal(&key, item.context.as_ref(), item.value.expose())).collect();
+            self.items.iter().map(|item| seal(&mut uses, item.context.as_ref(), item.value.expose())).collect();
         refuse_only(self.many, &items)?;
         Ok(Done::read(EncryptReply { key_id: key.key_id, name: key.name.clone(), version: key.version, items }))
     }
@@ -97,7 +100,8 @@ impl Operation for DataKey {
         facts.context(&self.context);
         let mut plaintext = SecretBytes::with_capacity(KEY_BYTES);
         facts.fill(plaintext.extend_zeroed(KEY_BYTES));
-        let sealed = seal(&key, Ok(&self.context), plaintext.expose())?;
+        let mut uses = Allowance::ask(facts, &key, |_| Ok(1))?;
+        let sealed = seal(&mut uses, Ok(&self.context), plaintext.expose())?;
         Ok(Done::read(DataKeyReply {
             key_id: key.key_id,
             name: key.name.clone(),

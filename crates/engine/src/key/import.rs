@@ -47,7 +47,13 @@ impl Operation for Import {
 impl Import {
     fn create(&self, facts: &mut Facts<'_>) -> Result<Done<RotateReply>, Stop> {
         let purpose = self.purpose.unwrap_or(Purpose::Values);
-        let create = Create { name: self.name.clone(), purpose, algorithm: self.algorithm, rotation_period: None };
+        let create = Create {
+            name: self.name.clone(),
+            purpose,
+            algorithm: self.algorithm,
+            rotation_period: None,
+            usage_limit: None,
+        };
         let algorithm = create.check()?;
         self.check(algorithm)?;
         let wraps = facts.wraps(None)?;

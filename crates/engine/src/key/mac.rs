@@ -6,6 +6,7 @@ use strongroom_envelope::Id;
 use strongroom_secret::SecretBytes;
 
 use super::apply::{active, alone, check_batch, named, permitted_id};
+use super::limit::Allowance;
 use crate::name::{Name, Selector};
 use crate::policy::Action;
 use crate::rule::{Done, Facts, KeyChoice, KeyHandle, Material, Operation, Refusal, Reply, Stop};
@@ -28,8 +29,8 @@ pub struct MacReply {
     pub name: Name,
     /// The version they are made with.
     pub version: u32,
-    /// What was made of the messages.
-    pub macs: Vec<Vec<u8>>,
+    /// What was made of the messages, or why nothing was; never of none.
+    pub macs: Vec<Result<Vec<u8>, Refusal>>,
 }
 
 impl Operation for MakeMac {
@@ -39,10 +40,10 @@ impl Operation for MakeMac {
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<MacReply>, Stop> {
         let key = active(facts, Self::ACTION, &self.selector)?;
         check_batch(facts, self.messages.len())?;
-        let Material::Mac(mac) = &key.material else {
+        let Material::Mac(mac) = &*key.material else {
             return Err(wrong_purpose(&key).into());
         };
-        let macs = self.messages.iter().map(|message| mac.mac(&[message.expose()]).to_vec()).collect();
+        let macs = made(facts, &key, &self.messages, |message| mac.mac(&[message]).to_vec())?;
         Ok(Done::read(MacReply { key_id: key.key_id, name: key.name.clone(), version: key.version, macs }))
     }
 }
@@ -66,10 +67,10 @@ impl Operation for Sign {
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<MacReply>, Stop> {
         let key = active(facts, Self::ACTION, &self.selector)?;
         check_batch(facts, self.messages.len())?;
-        let Material::Sign(pair) = &key.material else {
+        let Material::Sign(pair) = &*key.material else {
             return Err(wrong_purpose(&key).into());
         };
-        let macs = self.messages.iter().map(|message| pair.private.sign(message.expose())).collect();
+        let macs = made(facts, &key, &self.messages, |message| pair.private.sign(message))?;
         Ok(Done::read(MacReply { key_id: key.key_id, name: key.name.clone(), version: key.version, macs }))
     }
 }
@@ -125,8 +126,23 @@ impl Operation for Verify {
     }
 }
 
+/// What is made of the messages, as long as the key may be used; a request of which nothing can be made is refused.
+fn made(
+    facts: &mut Facts<'_>,
+    key: &KeyHandle,
+    messages: &[SecretBytes],
+    make: impl Fn(&[u8]) -> Vec<u8>,
+) -> Result<Vec<Result<Vec<u8>, Refusal>>, Stop> {
+    let mut uses = Allowance::ask(facts, key, |_| Ok(messages.len()))?;
+    let made: Vec<_> = messages.iter().map(|message| uses.take().map(|()| make(message.expose()))).collect();
+    match made.first() {
+        Some(Err(refusal)) => Err(refusal.clone().into()),
+        _ => Ok(made),
+    }
+}
+
 fn is_right(key: &Arc<KeyHandle>, message: &[u8], made: &[u8]) -> Result<bool, Refusal> {
-    match &key.material {
+    match &*key.material {
         Material::Mac(mac) => Ok(mac.verify(&[message], made)),
         Material::Sign(pair) => Ok(pair.public.verify(message, made)),
         Material::Sealing(_) => Err(wrong_purpose(key)),

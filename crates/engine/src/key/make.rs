@@ -1,5 +1,7 @@
 //! Making an application key, and another version of one.
 
+use std::sync::Arc;
+
 use strongroom_crypto::asymmetric;
 use strongroom_envelope::value::Purpose;
 use strongroom_envelope::{Generation, Id, Timestamp, body};
@@ -39,9 +41,9 @@ pub fn new_application_key(
     let bytes = new_bytes(None, &mut |slot| randomness.fill(slot));
     let first = new_version(id, 1, wrap, (None, &bytes), now);
     let body = KeyBody::new(name.clone(), purpose, None, now, first);
-    let material = material(&body, &bytes).expect("32 bytes are a key that seals");
+    let material = Arc::new(material(&body, &bytes).expect("32 bytes are a key that seals"));
     let (state, generation) = (State::Active, Generation::NONE);
-    let handle = KeyHandle { key_id: id, version: 1, name, purpose, state, generation, material };
+    let handle = KeyHandle { key_id: id, version: 1, name, purpose, state, generation, usage_limit: None, material };
     NewKey { id, body, handle }
 }
 
@@ -90,6 +92,8 @@ pub(super) fn new_version(
         destroy_at: None,
         imported: None,
         public: private.map(|private| private.public_spki().into()),
+        reserved: None,
+        wrapped_under_root: None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::job::{self, JobBody, JobKind};
 use crate::name::Selector;
 use crate::policy::Action;
 use crate::rule::{Done, Facts, NameChange, Operation, Refusal, Reply, Stop};
+use crate::stored::Family;
 
 /// The most versions of a key.
 const MOST_VERSIONS: usize = 1000;
@@ -87,7 +88,7 @@ impl Again {
         let mut changes = vec![key_change(id, key, NameChange::None)];
         let waiting: u64 = self.clear + stored.iter().map(|(_, count)| *count).sum::<u64>();
         let kind = if self.clear > 0 { JobKind::Convert } else { JobKind::Reencrypt };
-        let job = (self.wanted && waiting > 0 && key.purpose == Purpose::Secrets).then(|| {
+        let job = (self.wanted && waiting > 0 && Family::under(key.purpose).is_some()).then(|| {
             let job = facts.new_id();
             let body = JobBody::new(kind, (id, key.name.clone(), number), waiting, self.rate, facts.now());
             changes.push(job::change(job, &body));
@@ -112,7 +113,8 @@ pub(super) fn add_version(
     }
     let now = facts.now();
     let number = key.next_number();
-    let made = new_version(id, number, wraps.active(key)?, (key.algorithm, bytes), now);
+    let mut made = new_version(id, number, wraps.active(key)?, (key.algorithm, bytes), now);
+    made.wrapped_under_root = wraps.second(key)?.map(|root| root.wrap(id, number, bytes.expose()).into());
     deactivate_active(key, now);
     key.versions.push(made);
     key.updated_at = now;

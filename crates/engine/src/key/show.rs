@@ -33,12 +33,16 @@ pub struct KeyView {
     pub protector: String,
     /// Which one of that kind.
     pub protector_parameter: String,
+    /// Whether its versions are wrapped a second time under the root's wrap key, so that it is ready without a person.
+    pub recovery: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When anything about it last changed.
     pub updated_at: Timestamp,
     /// After how long the server makes a new version, milliseconds.
     pub rotation_period: Option<i64>,
+    /// How often each version may protect something.
+    pub usage_limit: Option<u64>,
     /// The active version.
     pub active: Option<u32>,
     /// Its versions, rising.
@@ -66,6 +70,8 @@ pub struct VersionView {
     pub imported: bool,
     /// How many stored values are sealed under it.
     pub stored: u64,
+    /// How many of its limited uses are taken, those included that are set aside to be counted in memory.
+    pub uses: Option<u64>,
     /// The public key of a version that signs.
     pub public: Option<Vec<u8>>,
 }
@@ -94,9 +100,11 @@ impl KeyView {
             algorithm: key.algorithm,
             protector: key.protector.clone(),
             protector_parameter: key.protector_parameter.clone(),
+            recovery: key.has_recovery(),
             created_at: key.created_at,
             updated_at: key.updated_at,
             rotation_period: key.rotation_period,
+            usage_limit: key.usage_limit,
             active: key.active().map(|version| version.number),
             versions: key.versions.iter().map(|version| VersionView::of(version, count(version.number))).collect(),
         }
@@ -116,6 +124,7 @@ impl VersionView {
             destroy_at: version.destroy_at,
             imported: version.imported.unwrap_or(false),
             stored,
+            uses: version.reserved,
             public: version.public.as_ref().map(|public| public.to_vec()),
         }
     }

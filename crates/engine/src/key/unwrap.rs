@@ -1,11 +1,13 @@
 //! Unwrapping and wrapping the versions of an application key.
 
+use std::sync::Arc;
+
 use strongroom_crypto::{SealingKey, asymmetric, mac};
 use strongroom_envelope::value::{self, Purpose};
 use strongroom_envelope::{Generation, Id};
 use strongroom_secret::{SecretBytes, WrapKey, WrappingKey};
 
-use super::body::{KeyBody, place};
+use super::body::{KeyBody, KeyVersion, place};
 use super::state::State;
 use crate::rule::{KeyHandle, KeyPair, Material, Refusal};
 
@@ -25,7 +27,7 @@ pub struct Wraps {
     /// The keyring's wrap keys, oldest first.
     pub root: Vec<WrapKeyHandle>,
     /// What the key's own protector yielded, when it has one and that is at hand.
-    pub own: Option<std::sync::Arc<WrapKeyHandle>>,
+    pub own: Option<Arc<WrapKeyHandle>>,
 }
 
 /// Why a version cannot be used.
@@ -107,11 +109,27 @@ impl WrapKeyHandle {
 impl Wraps {
     /// What a new version of this key is wrapped under.
     pub(super) fn active(&self, body: &KeyBody) -> Result<&WrapKeyHandle, Refusal> {
-        let locked = || Refusal::KeyLocked { key: body.name.to_string() };
+        let locked = || match body.name.to_string() {
+            key if body.has_recovery() => Refusal::ProtectorNotOpen { key },
+            key => Refusal::KeyLocked { key },
+        };
         match &body.protection {
             None => self.root.last().ok_or_else(locked),
             Some(protection) => self.own.as_deref().filter(|own| own.key_id == protection.id).ok_or_else(locked),
         }
+    }
+
+    /// What a new version of this key is wrapped under a second time, when its protection has recovery.
+    pub(super) fn second(&self, body: &KeyBody) -> Result<Option<&WrapKeyHandle>, Refusal> {
+        if !body.has_recovery() {
+            return Ok(None);
+        }
+        self.root.last().map(Some).ok_or_else(|| Refusal::KeyLocked { key: body.name.to_string() })
+    }
+
+    /// Whether what this protection yielded is at hand.
+    pub(super) fn has(&self, protection: Id) -> bool {
+        self.own.as_ref().is_some_and(|own| own.key_id == protection)
     }
 
     fn named(&self, key_id: Id, version: u32) -> Option<&WrapKeyHandle> {
@@ -133,8 +151,12 @@ pub fn unwrap_bytes(id: Id, body: &KeyBody, number: u32, wraps: &Wraps) -> Resul
         return Err(UnwrapError::NotUsable { key: key(), version: number, state: stored.state });
     }
     let failed = || UnwrapError::DoesNotUnwrap { key: key(), version: number };
-    let header = value::parse(&stored.wrapped).map_err(|_| failed())?;
-    let expected = match &body.protection {
+    let (sealed, protection) = match (&body.protection, &stored.wrapped_under_root) {
+        (Some(own), Some(second)) if body.has_recovery() && !wraps.has(own.id) => (second.as_slice(), None),
+        (own, _) => (stored.wrapped.as_slice(), own.as_ref()),
+    };
+    let header = value::parse(sealed).map_err(|_| failed())?;
+    let expected = match protection {
         // The protection's own wrapping key and no other: a version that somebody wrapped under another is not taken.
         Some(protection) => header.key_id == protection.id,
         None => wraps.root.iter().any(|wrap| wrap.key_id == header.key_id),
@@ -143,13 +165,13 @@ pub fn unwrap_bytes(id: Id, body: &KeyBody, number: u32, wraps: &Wraps) -> Resul
         return Err(failed());
     }
     let Some(wrap) = wraps.named(header.key_id, header.key_version) else {
-        return Err(match &body.protection {
+        return Err(match protection {
             Some(_) => UnwrapError::NeedsProtector { key: key(), version: number, protector: body.protector.clone() },
             None => failed(),
         });
     };
-    let mut bytes = SecretBytes::with_capacity(stored.wrapped.len());
-    value::open(&wrap.sealing, Purpose::Key, &place(id, number), &stored.wrapped, &mut bytes).map_err(|_| failed())?;
+    let mut bytes = SecretBytes::with_capacity(sealed.len());
+    value::open(&wrap.sealing, Purpose::Key, &place(id, number), sealed, &mut bytes).map_err(|_| failed())?;
     Ok(bytes)
 }
 
@@ -168,8 +190,28 @@ pub fn unwrap_version(
     let failed = || UnwrapError::DoesNotUnwrap { key: body.name.to_string(), version: number };
     let stored = body.version(number).ok_or_else(failed)?;
     let material = material(body, &bytes).ok_or_else(failed)?;
-    let (name, purpose, state) = (body.name.clone(), body.purpose, stored.state);
-    Ok(KeyHandle { key_id: id, version: number, name, purpose, state, generation, material })
+    Ok(handle(id, generation, body, stored, Arc::new(material)))
+}
+
+/// What is known of a version, with its key.
+pub fn handle(
+    id: Id,
+    generation: Generation,
+    body: &KeyBody,
+    version: &KeyVersion,
+    material: Arc<Material>,
+) -> KeyHandle {
+    let (name, purpose, usage_limit) = (body.name.clone(), body.purpose, body.usage_limit);
+    KeyHandle {
+        key_id: id,
+        version: version.number,
+        name,
+        purpose,
+        state: version.state,
+        generation,
+        usage_limit,
+        material,
+    }
 }
 
 /// Makes of a version's bytes what it is used as.

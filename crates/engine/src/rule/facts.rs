@@ -38,6 +38,7 @@ pub struct Answers {
     keys: Vec<(KeyChoice, Result<Arc<KeyHandle>, Refusal>)>,
     wraps: Vec<(Option<Id>, Arc<Wraps>)>,
     stored: Vec<(Id, Vec<(u32, u64)>)>,
+    uses: Vec<(Id, u32, u64)>,
 }
 
 /// A record as the shell answered it, and as the first run of the rule decoded it: the runs after it look again.
@@ -74,6 +75,10 @@ impl Answers {
     /// Answers [`Need::Stored`]: versions that have none may be left out.
     pub fn stored(&mut self, key: Id, counts: Vec<(u32, u64)>) {
         self.stored.push((key, counts));
+    }
+    /// Answers [`Need::Uses`]: how many are granted. They are used up, whatever the rule does with them.
+    pub fn uses(&mut self, key: Id, version: u32, granted: u64) {
+        self.uses.push((key, version, granted));
     }
     /// Answers [`Need::Key`].
     pub fn key(&mut self, choice: KeyChoice, answer: Result<Arc<KeyHandle>, Refusal>) {
@@ -203,7 +208,7 @@ impl<'a> Facts<'a> {
     pub fn permit(&mut self, action: Action, object: Object<'_>) -> Result<(), Stop> {
         self.trace.permitted = false;
         self.trace.target = match object {
-            Object::Name(name) => name.to_owned(),
+            Object::Name(name) | Object::Owned { name, .. } => name.to_owned(),
             Object::Id(_) | Object::System => object.to_string(),
         };
         match decide(self.principal, action, object) {
@@ -340,6 +345,27 @@ impl<'a> Facts<'a> {
         let answers: &'a Answers = self.answers;
         let answer = answers.stored.iter().find(|(asked, _)| *asked == key);
         answer.map(|(_, counts)| counts.as_slice()).ok_or_else(|| Stop::Need(vec![Need::Stored(key)]))
+    }
+
+    /// How many uses of a key version are granted; none when its uses are not limited. `wanted` is asked once: rules ask for
+    /// uses last, so that what was granted is used.
+    pub fn uses(
+        &mut self,
+        key: &KeyHandle,
+        wanted: impl FnOnce(&mut Self) -> Result<usize, Stop>,
+    ) -> Result<Option<u64>, Stop> {
+        if key.usage_limit.is_none() {
+            return Ok(None);
+        }
+        let (id, version) = (key.key_id, key.version);
+        let answer = self.answers.uses.iter().find(|(asked, number, _)| (*asked, *number) == (id, version));
+        if let Some((_, _, granted)) = answer {
+            return Ok(Some(*granted));
+        }
+        match wanted(self)? {
+            0 => Ok(Some(0)),
+            wanted => Err(Stop::Need(vec![Need::Uses { key: id, version, wanted: wanted as u64 }])),
+        }
     }
 
     /// Ends a rule that changes something: the preconditions are what the rule was told.

@@ -2,6 +2,7 @@
 
 use strongroom_envelope::value::Purpose;
 
+use crate::credential::BindingChange;
 use crate::key::{Algorithm, State};
 
 /// Why an operation was refused. The shell turns each into one error code; none holds a secret.
@@ -65,6 +66,12 @@ pub enum Refusal {
         /// Name or id of the key.
         key: String,
     },
+    /// The key is ready without its own protector, but a new version is wrapped by that, too.
+    #[error("a new version of the key `{key}` needs its protector, which is not open")]
+    ProtectorNotOpen {
+        /// Name of the key.
+        key: String,
+    },
     /// The version's state does not let it do this.
     #[error("version {version} of the key `{key}` is {}", state.word())]
     KeyNotUsable {
@@ -126,6 +133,40 @@ pub enum Refusal {
         version: u32,
         /// How many.
         count: u64,
+    },
+    /// The version has been used as often as the key's limit allows.
+    #[error("version {version} of the key `{key}` has been used as often as its usage limit of {limit} allows")]
+    UsageLimitReached {
+        /// Name of the key.
+        key: String,
+        /// Its version.
+        version: u32,
+        /// The limit.
+        limit: u64,
+    },
+    /// The transaction is not in a state in which this can be done.
+    #[error("the transaction {id} is {state}: it cannot {wanted}")]
+    TransactionState {
+        /// The transaction.
+        id: String,
+        /// Where it is.
+        state: &'static str,
+        /// What was to be done.
+        wanted: &'static str,
+    },
+    /// The account or the host is another one than when the credential was bound.
+    #[error("the credential `{name}` is not given out: {change}")]
+    AccountChanged {
+        /// The credential.
+        name: String,
+        /// What is different.
+        change: BindingChange,
+    },
+    /// The account is enrolled with another key, and did not show that it still has that one.
+    #[error("the account is enrolled for `{name}` with another key")]
+    OtherKeyEnrolled {
+        /// The credential.
+        name: String,
     },
     /// A record this needs failed verification and is kept aside.
     #[error("`{target}` is quarantined: {finding}")]

@@ -183,20 +183,3 @@ impl<'b, C> Decode<'b, C> for Provider {
         Self::from_word(decoder.str()?).ok_or_else(|| minicbor::decode::Error::message("a provider that is not known"))
     }
 }
-
-/// The key and its version that a version's value is sealed under, read without the rest of the body; a value without that
-/// layer says the nil id and version 0.
-#[must_use]
-pub fn sealed_under(body: &[u8]) -> Option<(Id, u32)> {
-    let mut decoder = minicbor::Decoder::new(body);
-    let fields = decoder.map().ok()??;
-    let mut key_id = None;
-    for _ in 0..fields {
-        match decoder.u32().ok()? {
-            5 => key_id = Some(decoder.decode().ok()?),
-            6 => return Some((key_id?, decoder.u32().ok()?)),
-            _ => decoder.skip().ok()?,
-        }
-    }
-    None
-}

@@ -57,7 +57,7 @@ impl Operation for List {
         if !(1..=LIST_LIMIT).contains(&self.limit) {
             return Err(Refusal::Invalid { field: "limit", reason: format!("choose 1 to {LIST_LIMIT}") }.into());
         }
-        let request = IdsRequest { kind: TokenBody::KIND, after: self.after, limit: self.limit + 1 };
+        let request = IdsRequest { kind: TokenBody::KIND, after: self.after, limit: self.limit + 1, unfinished: false };
         let ids = facts.ids(&request)?;
         let shown = ids.get(..self.limit).unwrap_or(ids);
         facts.prefetch(shown.iter().map(|id| TokenBody::record_key(*id)))?;

@@ -1,12 +1,15 @@
 //! Bodies as CBOR, byte for byte: expected values are written by hand after RFC 8949 and docs/spec/bodies.md.
 
 use strongroom_engine::catalogue::{InstanceBody, Noted, ProofBody, QuarantineBody, note};
+use strongroom_engine::credential::{self, Account, CredentialBody, Enroll, Seen};
 use strongroom_engine::job::{JobBody, JobKind, JobState};
-use strongroom_engine::key::{Algorithm, KeyBody, State};
+use strongroom_engine::key::{Algorithm, BuiltIn, KeyBody, State};
 use strongroom_engine::name::Selector;
-use strongroom_engine::policy::Role;
+use strongroom_engine::policy::{Channel, Identity, Principal, Role};
 use strongroom_engine::secret::{Delete, Import, ImportRow, Imported, Provider, Put, SecretBody, SecretVersionBody};
+use strongroom_engine::stored::Family;
 use strongroom_engine::token::{Issue, TokenBody};
+use strongroom_engine::transaction::{Encrypt, PartBody, TransactionBody, TransactionState};
 use strongroom_envelope::body::{self, Body, BodyError};
 use strongroom_envelope::value::Purpose;
 use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp};
@@ -172,6 +175,33 @@ fn a_key_with_all_that_is_optional() {
     assert_eq!(fourth.public.as_deref().map(Vec::as_slice), Some(&[1, 2, 3][..]));
 }
 
+/// A usage limit, and the uses that are set aside: the last of twelve items, with nulls where nothing is.
+#[test]
+fn key_with_a_usage_limit() {
+    let version = "8c 01 02 00 00 00 41 00 f6 f6 f6 f6 f6 18 28";
+    let written = format!("a9 0001 01 61 61 02 06 03 00 04 00 05 64 726f6f74 06 60 07 81 {version} 0b 18 64");
+    let key: KeyBody = body::decode_strict(&bytes(&written)).unwrap();
+    check(&key, &written);
+    assert_eq!((key.usage_limit, key.versions[0].reserved), (Some(100), Some(40)));
+}
+
+/// A key that a password protects and root opens, too: the second wrap is the eleventh item of a version, recovery the fifth of
+/// the protection.
+#[test]
+fn a_key_that_is_wrapped_twice() {
+    let version = "8b 01 02 00 00 00 42 aabb f6 f6 f6 f6 43 ccddee";
+    let (protection, salt) = ("02".repeat(16), "03".repeat(16));
+    let written = format!(
+        "a9 0001 01 61 61 02 06 03 00 04 00 05 68 70617373776f7264 06 60 07 81 {version} \
+         09 85 50{protection} 50{salt} 40 84 01 1a00040000 03 04 f5"
+    );
+    let key: KeyBody = body::decode_strict(&bytes(&written)).unwrap();
+    check(&key, &written);
+    assert!(key.has_recovery());
+    let second = key.versions[0].wrapped_under_root.as_deref().map(Vec::as_slice);
+    assert_eq!((&key.versions[0].wrapped[..], second), (&[0xaa, 0xbb][..], Some(&[0xcc, 0xdd, 0xee][..])));
+}
+
 /// A value that no version of a key can have is refused: state 0 and 7, purpose 9, an unknown algorithm.
 #[test]
 fn what_no_key_can_be_is_malformed() {
@@ -268,4 +298,93 @@ fn a_stored_name_that_is_not_canonical_is_malformed() {
         forged[at..at + 3].copy_from_slice(other);
         assert_eq!(body::decode_strict::<SecretBody>(&forged), Err(BodyError::Malformed));
     }
+}
+
+#[test]
+fn transactions() {
+    let id = Id([5; 16]);
+    let mut shell = crate::transaction::shell();
+    let clear = crate::transaction::begin(&mut shell, crate::transaction::PLAIN, Encrypt::Marked);
+    crate::transaction::step(&mut shell, clear, b"", b"undo");
+    let mut body = crate::transaction::body(&shell, clear);
+    let document = hex(crate::transaction::PLAIN);
+    assert_eq!(crate::transaction::PLAIN.len(), 0x45);
+    // What is absent is null; at the end of an array it is left out.
+    let request = format!("82 1845 5845{document}");
+    let step = format!("6d {} {TIME}", hex(b"CreateMailbox"));
+    let first = format!("85 01 {step} f6 82 04 44{}", hex(b"undo"));
+    let by = format!("68{}", hex(b"uid:1000"));
+    let head = |state: &str| format!("0001 01 {state} 02 f4 03 {TIME} 04 {TIME}");
+    let active = format!("66{}", hex(b"active"));
+    check(&body, &format!("a8 {} 08 {request} 09 81 {first} 0a {by}", head(&active)));
+
+    // One that is sealed, with a part in a record of its own, undone.
+    body.state = TransactionState::RolledBack;
+    body.sensitive = true;
+    (body.key_id, body.key_version) = (Some(id), Some(300));
+    body.data_key = Some(vec![7; 128].into());
+    (body.steps[0].rollback.as_mut().unwrap().inline, body.steps[0].rollback.as_mut().unwrap().record) =
+        (None, Some(id));
+    body.steps[0].sequence = 24;
+    body.steps[0].undone_at = Some(BEGIN);
+    body.archived_at = Some(BEGIN);
+    let state = format!("6b{}", hex(b"rolled_back"));
+    let head = head(&state).replace("02 f4", "02 f5");
+    let key = format!("05 50{} 06 19012c 07 5880{}", "05".repeat(16), "07".repeat(128));
+    let second = format!("86 1818 {step} f6 83 04 f6 50{} {TIME}", "05".repeat(16));
+    check(&body, &format!("ac {head} {key} 08 {request} 09 81 {second} 0a {by} 0b {TIME}"));
+
+    // No other word for a state.
+    let mut other = body::encode(&body);
+    let at = other.windows(11).position(|window| window == b"rolled_back").unwrap();
+    other[at] = b'R';
+    assert_eq!(body::decode_strict::<TransactionBody>(&other).err(), Some(BodyError::Malformed));
+}
+
+#[test]
+fn parts_of_transactions() {
+    for (encrypt, more) in [(Encrypt::Marked, 0), (Encrypt::Always, 204)] {
+        let mut shell = crate::transaction::shell();
+        let id = crate::transaction::begin(&mut shell, crate::transaction::PLAIN, encrypt);
+        crate::transaction::step(&mut shell, id, b"", &[6; 4097]);
+        let part = shell.records.keys().find(|key| key.kind == RecordKind::TransactionStep).unwrap().id;
+        let body: PartBody = shell.body(RecordKind::TransactionStep, part);
+        let (fields, key) = match encrypt {
+            Encrypt::Marked => ("a5", String::new()),
+            Encrypt::Always => ("a7", format!("05 {} 06 01", id_text(body.key_id.unwrap()))),
+        };
+        let payload = if more == 0 { "06".repeat(4097) } else { hex(&body.payload) };
+        assert_eq!(body.payload.len(), 4097 + more);
+        let head = format!("{fields} 0001 01 {} 02 01 03 0a {key}", id_text(id));
+        check(&body, &format!("{head} 07 59{:04x}{payload}", 4097 + more));
+    }
+}
+
+#[test]
+fn credential() {
+    let mut shell = Shell::new();
+    shell.admin(&BuiltIn { family: Family::Credentials }).unwrap();
+    let account = Ok(Account { name: "svc".to_owned(), uid: 991 });
+    let (selector, value) = (Selector::Name(name("a/b")), SecretBytes::from_slice(b"v"));
+    let set = credential::Set { selector: selector.clone(), account, host: [6; 16], value, expected_revision: None };
+    let id = shell.admin(&set).unwrap().id;
+    let body: CredentialBody = shell.body(RecordKind::Credential, id);
+    let key = id_text(shell.key_handle("credentials").key_id);
+    let fixed = |body: &CredentialBody| {
+        let (value, host) = (hex(&body.value), "06".repeat(16));
+        format!(
+            "0001 01 63 612f62 02 63 737663 03 {TIME} 04 {TIME} 05 {key} 06 01 08 58cd{value} 09 1903df 0a 50{host}"
+        )
+    };
+    check(&body, &format!("ab {} 0c 01", fixed(&body)));
+
+    let public_key = [9; 32];
+    let seen = Seen { account: Some("svc".to_owned()), host: [6; 16] };
+    let own = Principal { identity: Identity::Peer { uid: 991 }, role: None, channel: Channel::Local };
+    shell.execute(&own, &Enroll { selector, public_key, proof: None, seen }).unwrap();
+    let body: CredentialBody = shell.body(RecordKind::Credential, id);
+    check(&body, &format!("ad {} 0b 5820{} 0c 01 0d {TIME}", fixed(&body), "09".repeat(32)));
+
+    let noted = note(RecordKind::Credential, &body::encode(&body)).unwrap();
+    assert_eq!(noted, Noted { name: Some(name("a/b")), ..Noted::default() });
 }

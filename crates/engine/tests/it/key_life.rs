@@ -7,10 +7,11 @@ use strongroom_engine::key::{
 };
 use strongroom_engine::name::Selector;
 use strongroom_engine::policy::Role;
+use strongroom_engine::reencrypt::{Reencrypt, ReencryptReply};
 use strongroom_engine::rule::Refusal;
-use strongroom_engine::secret::{self, Get, Put, Reencrypt};
+use strongroom_engine::secret::{Get, Put};
 use strongroom_envelope::value::{Context, Purpose};
-use strongroom_envelope::{RecordKind, Timestamp};
+use strongroom_envelope::{RecordKey, RecordKind, Timestamp};
 use strongroom_secret::SecretBytes;
 
 use crate::key_use::{by_name, create, decrypt, encrypt, rotate};
@@ -39,8 +40,13 @@ fn get(shell: &mut Shell, key: &str) -> Result<Vec<u8>, Refusal> {
 #[test]
 fn what_may_be_created() {
     let mut shell = Shell::new();
-    let make =
-        |key: &str, purpose, algorithm, period| Create { name: name(key), purpose, algorithm, rotation_period: period };
+    let make = |key: &str, purpose, algorithm, rotation_period| Create {
+        name: name(key),
+        purpose,
+        algorithm,
+        rotation_period,
+        usage_limit: None,
+    };
     let made = shell.admin(&make("a", Purpose::Mac, None, Some(3_600_000))).unwrap();
     assert_eq!((made.algorithm, made.rotation_period), (Some(Algorithm::HmacSha256), Some(3_600_000)));
     assert!(shell.last.witnessed, "trail and anchor know of a key before it is answered");
@@ -195,16 +201,22 @@ fn a_put_that_a_rotation_overtakes_seals_under_the_new_version() {
     }
 }
 
-fn version_records(shell: &Shell) -> Vec<strongroom_envelope::Id> {
-    let versions = shell.records.keys().filter(|key| key.kind == RecordKind::SecretVersion);
-    let mut ids: Vec<_> = versions.map(|key| key.id).collect();
-    ids.sort_unstable();
-    ids
+fn version_records(shell: &Shell) -> Vec<RecordKey> {
+    let mut records: Vec<_> =
+        shell.records.keys().copied().filter(|key| key.kind == RecordKind::SecretVersion).collect();
+    records.sort_unstable();
+    records
 }
 
-fn reencrypt(shell: &mut Shell) -> secret::ReencryptReply {
+/// What the server does by itself to these records.
+pub fn again(shell: &mut Shell, key: &str, records: Vec<RecordKey>) -> ReencryptReply {
+    let id = shell.names[&(RecordKind::Key, key.to_owned())];
+    shell.admin(&Reencrypt { key: id, name: name(key), records }).unwrap()
+}
+
+fn reencrypt(shell: &mut Shell) -> ReencryptReply {
     let records = version_records(shell);
-    shell.admin(&Reencrypt { records }).unwrap()
+    again(shell, "secrets", records)
 }
 
 #[test]
@@ -239,9 +251,9 @@ fn a_large_value_waits_for_the_next_commit() {
     }
     rotate(&mut shell, "secrets");
     let records = version_records(&shell);
-    let done = shell.admin(&Reencrypt { records: records.clone() }).unwrap();
+    let done = again(&mut shell, "secrets", records.clone());
     assert_eq!((done.looked_at, done.sealed), (1, 1));
-    let done = shell.admin(&Reencrypt { records: records[1..].to_vec() }).unwrap();
+    let done = again(&mut shell, "secrets", records[1..].to_vec());
     assert_eq!((done.looked_at, done.sealed), (1, 1));
 }
 
@@ -251,12 +263,12 @@ fn one_damaged_value_fails_alone() {
     put(&mut shell, "a", b"1");
     put(&mut shell, "b", b"2");
     rotate(&mut shell, "secrets");
-    let bad = strongroom_envelope::RecordKey::new(RecordKind::SecretVersion, version_records(&shell)[0]);
+    let bad = version_records(&shell)[0];
     let body = &mut shell.records.get_mut(&bad).unwrap().1;
     let last = body.len() - 1;
     body[last] ^= 1;
     let done = reencrypt(&mut shell);
-    assert_eq!((done.sealed, done.failed), (1, vec![(bad.id, Refusal::DoesNotOpen)]));
+    assert_eq!((done.sealed, done.failed), (1, vec![(bad, Refusal::DoesNotOpen)]));
 }
 
 #[test]
@@ -273,12 +285,12 @@ fn a_rotation_makes_a_job_that_ends_when_nothing_is_left() {
     assert_eq!(shell.admin(&job::Finish { id }).unwrap(), job::FinishReply::Not, "a paused job does not end");
     assert_eq!(shell.admin(&job::Resume { id }).unwrap().state, JobState::Running);
     let records = version_records(&shell);
-    shell.admin(&Reencrypt { records: records[..1].to_vec() }).unwrap();
+    again(&mut shell, "secrets", records[..1].to_vec());
     assert_eq!(shell.admin(&job::Show { id }).unwrap().done, 1);
     assert_eq!(shell.admin(&job::Finish { id }).unwrap(), job::FinishReply::Incomplete(1));
     assert_eq!(shell.admin(&job::List).unwrap().jobs[0].state, JobState::Incomplete);
     shell.admin(&job::Resume { id }).unwrap();
-    shell.admin(&Reencrypt { records }).unwrap();
+    again(&mut shell, "secrets", records);
     assert_eq!(shell.admin(&job::Finish { id }).unwrap(), job::FinishReply::Done);
     let job = shell.admin(&job::Show { id }).unwrap();
     assert_eq!((job.state, job.done), (JobState::Done, 2));

@@ -1,7 +1,7 @@
 //! Using keys: what is sealed opens with its context and nothing else; one bad item does not fail the others.
 
 use strongroom_engine::key::{
-    BATCH_LIMIT, Create, DataKey, Decrypt, DecryptItem, DecryptReply, Encrypt, EncryptItem, KeyView, MakeMac,
+    BATCH_LIMIT, Create, DataKey, Decrypt, DecryptItem, DecryptReply, Encrypt, EncryptItem, KeyView, MacReply, MakeMac,
     PLAINTEXT_BYTES, Random, Rewrap, Rotate, Verify, VerifyItem,
 };
 use strongroom_engine::name::Selector;
@@ -13,7 +13,9 @@ use strongroom_secret::SecretBytes;
 use crate::shell::{Shell, caller, name};
 
 pub fn create(shell: &mut Shell, key: &str, purpose: Purpose) -> KeyView {
-    shell.admin(&Create { name: name(key), purpose, algorithm: None, rotation_period: None }).unwrap()
+    shell
+        .admin(&Create { name: name(key), purpose, algorithm: None, rotation_period: None, usage_limit: None })
+        .unwrap()
 }
 
 pub fn by_name(key: &str) -> Selector {
@@ -157,23 +159,26 @@ fn macs_are_hmac_and_are_checked_by_version() {
     create(&mut shell, "webhooks", Purpose::Mac);
     let message = || SecretBytes::from_slice(b"hello");
     let make = MakeMac { selector: by_name("webhooks"), messages: vec![message(), SecretBytes::new()] };
+    let macs = |reply: MacReply| -> Vec<Vec<u8>> { reply.macs.into_iter().map(Result::unwrap).collect() };
     let made = shell.admin(&make).unwrap();
-    assert_eq!((made.version, made.macs.len()), (1, 2));
-    assert_eq!(made.macs[0].len(), 32);
+    assert_eq!(made.version, 1);
+    let made = macs(made);
+    assert_eq!((made.len(), made[0].len()), (2, 32));
     rotate(&mut shell, "webhooks");
     let again = shell.admin(&make).unwrap();
     assert_eq!(again.version, 2);
-    assert_ne!(again.macs, made.macs);
+    let again = macs(again);
+    assert_ne!(again, made);
     let item = |mac: &[u8], version| VerifyItem { message: message(), version, made: SecretBytes::from_slice(mac) };
-    let mut changed = made.macs[0].clone();
+    let mut changed = made[0].clone();
     changed[31] ^= 1;
     let items = vec![
-        item(&made.macs[0], 1),
-        item(&made.macs[0], 2),
+        item(&made[0], 1),
+        item(&made[0], 2),
         item(&changed, 1),
-        item(&made.macs[0][..31], 1),
-        item(&again.macs[0], 2),
-        item(&again.macs[0], 3),
+        item(&made[0][..31], 1),
+        item(&again[0], 2),
+        item(&again[0], 3),
     ];
     let found = shell.admin(&Verify { selector: by_name("webhooks"), items }).unwrap().items;
     assert_eq!(found[..5], [Ok(true), Ok(false), Ok(false), Ok(false), Ok(true)]);

@@ -139,7 +139,7 @@ fn other_protectors_and_missing_versions_are_named() {
     assert_eq!(no_version.refusal(), Refusal::DoesNotOpen);
     made.body.protector = "pkcs11".to_owned();
     let id = Id([8; 16]);
-    made.body.protection = Some(Protection { id, salt: vec![1; 16], blob: vec![2], derivation: None });
+    made.body.protection = Some(Protection { id, salt: vec![1; 16], blob: vec![2], derivation: None, recovery: None });
     // What is wrapped under the keyring is not taken for a key that a protector of its own has.
     let planted = unwrap(&made, 1).map(drop).unwrap_err();
     assert_eq!(planted, UnwrapError::DoesNotUnwrap { key: "secrets".to_owned(), version: 1 });

@@ -5,7 +5,7 @@ use strongroom_engine::policy::{Action, Channel, Decision, Identity, Object, Pri
 use strongroom_envelope::Id;
 
 /// Action, then who may: admin local, admin network, data local, data network, read local, read network.
-const TABLE: [(&str, &str); 54] = [
+const TABLE: [(&str, &str); 80] = [
     ("secret.put", "yyyy--"),
     ("secret.get", "yyyyyy"),
     ("secret.show", "yyyyyy"),
@@ -30,12 +30,38 @@ const TABLE: [(&str, &str); 54] = [
     ("key.sign", "yyyy--"),
     ("key.verify", "yyyy--"),
     ("key.state", "yy----"),
+    ("key.limit", "yy----"),
     ("key.destroy", "yy----"),
     ("key.undestroy", "yy----"),
     ("key.wrapping", "yy----"),
     ("key.import", "yy----"),
     ("key.protect", "y-----"),
     ("key.unlock", "y-----"),
+    ("key.change_password", "y-----"),
+    ("tx.begin", "yyyy--"),
+    ("tx.step", "yyyy--"),
+    ("tx.state", "yyyy--"),
+    ("tx.commit", "yyyy--"),
+    ("tx.rollback", "yyyy--"),
+    ("tx.undone", "yyyy--"),
+    ("tx.show", "yyyy--"),
+    ("tx.get", "yyyy--"),
+    ("tx.list", "yyyy--"),
+    ("tx.archive", "yy----"),
+    ("setting.set", "yyyy--"),
+    ("setting.get", "yyyyyy"),
+    ("setting.list", "yyyyyy"),
+    ("setting.delete", "yyyy--"),
+    ("setting.export", "yy----"),
+    ("setting.import", "yy----"),
+    // For one account, whatever its role; see below.
+    ("credential.set", "yy----"),
+    ("credential.get", "------"),
+    ("credential.enroll", "------"),
+    ("credential.show", "yy----"),
+    ("credential.list", "yy----"),
+    ("credential.rebind", "yy----"),
+    ("credential.delete", "yy----"),
     ("job.list", "yy----"),
     ("job.show", "yy----"),
     ("job.pause", "yy----"),
@@ -52,6 +78,7 @@ const TABLE: [(&str, &str); 54] = [
     ("lock", "y-----"),
     ("status", "yyyyyy"),
     ("doctor", "yy----"),
+    ("coverage", "yy----"),
     ("quarantine.list", "yy----"),
     ("quarantine.release", "y-----"),
     ("store.verify", "yy----"),
@@ -122,8 +149,47 @@ fn an_unknown_word_is_no_role() {
 
 #[test]
 fn the_server_itself_may_do_everything_it_does() {
+    let of_an_account = |action: &Action| [Action::CredentialGet, Action::CredentialEnroll].contains(action);
     for action in Action::ALL {
-        assert_eq!(decide(&Principal::system(), *action, Object::System), Decision::Allow);
+        let allowed = decide(&Principal::system(), *action, Object::System) == Decision::Allow;
+        assert_eq!(allowed, !of_an_account(action), "{action:?}");
+    }
+}
+
+#[test]
+fn what_belongs_to_an_account_is_for_that_account_alone() {
+    let mine = |owner| Object::Owned { name: "hidden/name", owner };
+    let roles = [None, Some(Role::Admin), Some(Role::Data), Some(Role::Read)];
+    for action in [Action::CredentialGet, Action::CredentialEnroll] {
+        for role in roles {
+            let allows = |uid, channel, object| {
+                let asking = Principal { identity: Identity::Peer { uid }, role, channel };
+                match decide(&asking, action, object) {
+                    Decision::Allow => true,
+                    Decision::Deny(reason) => {
+                        assert!(reason.contains(action.word()) && !reason.contains("hidden"), "{reason}");
+                        false
+                    }
+                }
+            };
+            assert!(allows(991, Channel::Local, mine(Some(991))));
+            assert!(allows(0, Channel::Local, mine(Some(0))));
+            for (uid, channel, object) in [
+                (991, Channel::Network, mine(Some(991))),
+                (992, Channel::Local, mine(Some(991))),
+                (0, Channel::Local, mine(Some(991))),
+                (991, Channel::Local, mine(None)),
+                (991, Channel::Local, Object::Name("hidden/name")),
+                (991, Channel::Local, Object::Id(Id([1; 16]))),
+                (991, Channel::Local, Object::System),
+            ] {
+                assert!(!allows(uid, channel, object), "{action:?} {role:?} {object:?}");
+            }
+            for identity in [Identity::Token { id: Id([1; 16]) }, Identity::Anonymous, Identity::System] {
+                let asking = Principal { identity, role, channel: Channel::Local };
+                assert!(matches!(decide(&asking, action, mine(Some(0))), Decision::Deny(_)));
+            }
+        }
     }
 }
 
@@ -146,12 +212,15 @@ fn a_refusal_names_role_and_action_and_never_the_object() {
 fn model(role: Option<&str>, local: bool, word: &str) -> bool {
     let Some(role) = role else { return false };
     let (noun, verb) = word.split_once('.').unwrap_or((word, ""));
+    if noun == "credential" && ["get", "enroll"].contains(&verb) {
+        return false;
+    }
     match role {
         "admin" => {
             let only_local = match noun {
                 "protector" => verb != "list",
                 "quarantine" => verb == "release",
-                "key" => ["protect", "unlock"].contains(&verb),
+                "key" => ["protect", "unlock", "change_password"].contains(&verb),
                 "unlock" | "lock" | "upgrade" => true,
                 _ => false,
             };
@@ -160,12 +229,15 @@ fn model(role: Option<&str>, local: bool, word: &str) -> bool {
         "data" => match noun {
             "status" => true,
             "secret" => verb != "destroy" && verb != "import",
+            "tx" => verb != "archive",
+            "setting" => verb != "export" && verb != "import",
             "key" => ["show", "list", "encrypt", "decrypt", "datakey", "rewrap", "random", "mac", "sign", "verify"]
                 .contains(&verb),
             _ => false,
         },
         "read" => {
-            noun == "status" || word == "key.random" || noun == "secret" && ["get", "show", "list"].contains(&verb)
+            let is_read = ["get", "show", "list"].contains(&verb);
+            noun == "status" || word == "key.random" || ["secret", "setting"].contains(&noun) && is_read
         }
         _ => false,
     }

@@ -1,5 +1,6 @@
 //! A store in memory that runs rules as the keeper does: needs are fulfilled, commits are judged by what they expect.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use strongroom_engine::rule::{
     Stop, Trace,
 };
 use strongroom_engine::secret;
+use strongroom_engine::stored::{Family, SealedUnder, sealed_under};
+use strongroom_engine::transaction::closed_at;
 use strongroom_envelope::body::{self, Body};
 use strongroom_envelope::value::Purpose;
 use strongroom_envelope::{Generation, Id, RecordKey, RecordKind, Timestamp};
@@ -28,6 +31,10 @@ pub struct Shell {
     /// Records that cannot be served, with the refusal.
     pub refused: HashMap<RecordKey, Refusal>,
     pub locked_keys: bool,
+    /// What the protector of keys yielded, when they have one of their own.
+    pub own: Option<Arc<WrapKeyHandle>>,
+    /// Uses that are left of every key that has a limit.
+    pub uses_left: Cell<u64>,
     pub randomness: Seeded,
     epoch: u64,
     /// What happens when the rule has been run this many times, counted over one request.
@@ -82,11 +89,11 @@ fn wrap() -> WrapKeyHandle {
     WrapKeyHandle::new(Id([9; 16]), 1, &WrapKey::from_slice(&[9; 32]).unwrap())
 }
 
-fn wraps() -> Wraps {
-    Wraps { root: vec![wrap()], own: None }
-}
-
 impl Shell {
+    fn wraps(&self) -> Wraps {
+        Wraps { root: vec![wrap()], own: self.own.clone() }
+    }
+
     pub fn new() -> Self {
         let mut randomness = Seeded(7);
         let made = new_application_key(name(secret::KEY_NAME), Purpose::Secrets, &wrap(), &mut randomness, BEGIN);
@@ -96,6 +103,8 @@ impl Shell {
             names: BTreeMap::new(),
             refused: HashMap::new(),
             locked_keys: false,
+            own: None,
+            uses_left: Cell::new(0),
             randomness,
             epoch: 0,
             interruption: None,
@@ -121,6 +130,11 @@ impl Shell {
     /// A key version, ready for use.
     pub fn handle(&self, (id, version): (Id, u32)) -> Arc<KeyHandle> {
         self.key(&KeyChoice::Exact(id, version)).unwrap()
+    }
+
+    /// The active version of the key with this name.
+    pub fn key_handle(&self, name: &str) -> Arc<KeyHandle> {
+        self.key(&KeyChoice::Active(self.names[&(RecordKind::Key, name.to_owned())])).unwrap()
     }
 
     /// The record of the key with this name.
@@ -205,7 +219,9 @@ impl Shell {
                 answers.page(request, page);
             }
             Need::Ids(request) => {
-                let of_kind = self.records.keys().filter(|key| key.kind == request.kind).map(|key| key.id);
+                let wanted = |body: &[u8]| !request.unfinished || closed_at(body) == Some(None);
+                let of_kind = self.records.iter().filter(|(key, (_, body))| key.kind == request.kind && wanted(body));
+                let of_kind = of_kind.map(|(key, _)| key.id);
                 let mut ids: Vec<Id> = of_kind.filter(|id| request.after.is_none_or(|after| *id > after)).collect();
                 ids.sort_unstable();
                 ids.truncate(request.limit);
@@ -215,8 +231,13 @@ impl Shell {
                 let handle = self.key(&choice);
                 answers.key(choice, handle);
             }
-            Need::Wraps(id) => answers.wraps(id, Arc::new(wraps())),
+            Need::Wraps(id) => answers.wraps(id, Arc::new(self.wraps())),
             Need::Stored(id) => answers.stored(id, self.stored(id)),
+            Need::Uses { key, version, wanted } => {
+                let granted = self.uses_left.get().min(wanted);
+                self.uses_left.set(self.uses_left.get() - granted);
+                answers.uses(key, version, granted);
+            }
         }
     }
 
@@ -258,14 +279,14 @@ impl Shell {
             }
             KeyChoice::Whatever(_, number) => key.version(*number).ok_or(Refusal::DoesNotOpen)?,
         };
-        let handle = unwrap_version(id, *generation, &key, version.number, &wraps());
+        let handle = unwrap_version(id, *generation, &key, version.number, &self.wraps());
         handle.map(Arc::new).map_err(strongroom_engine::key::UnwrapError::refusal)
     }
 
     fn stored(&self, key: Id) -> Vec<(u32, u64)> {
         let mut counts = BTreeMap::new();
-        for (_, (_, body)) in self.records.iter().filter(|(at, _)| at.kind == RecordKind::SecretVersion) {
-            if let Some((id, version)) = secret::sealed_under(body)
+        for (_, (_, body)) in self.records.iter().filter(|(at, _)| Family::of(at.kind).is_some()) {
+            if let Some(SealedUnder::Key(id, version)) = sealed_under(body)
                 && id == key
             {
                 *counts.entry(version).or_default() += 1;

@@ -4,6 +4,7 @@
 mod anchor;
 mod audit_line;
 mod body;
+mod credential;
 mod exchange;
 mod fuzz_replay;
 mod keyring;

@@ -3,17 +3,17 @@
 
 mod conversion;
 mod refused;
-mod scene;
+pub mod scene;
 mod tampered;
 
 use strongroom_engine::rule::Refusal;
 use strongroom_engine::secret::{Destroy, Imported, Provider, Show};
-use strongroom_keeper::facade::{Failure, KeyProtector};
+use strongroom_keeper::facade::Failure;
 use strongroom_secret::Passphrase;
 
 use self::scene::{Canaries, ROWS, assert_all, canary, import_all, row, unprotected};
 use crate::rows::Rows;
-use crate::site::{Site, admin, get_by_id, name, put, value};
+use crate::site::{Site, admin, get_by_id, name, password_only, put, value};
 use crate::trail;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,7 +86,7 @@ async fn a_locked_key_does_not_stop_an_import_in_clear() {
     let keeper = site.start();
     put(&keeper, "import/3", &canary(3)).await.unwrap();
     let passphrase = || Passphrase::from_slice(b"four plain words here");
-    keeper.key_protect(admin(), name("secrets"), KeyProtector::Password(passphrase())).await.unwrap();
+    keeper.key_protect(admin(), name("secrets"), password_only(b"four plain words here")).await.unwrap();
     keeper.stop();
     drop(keeper);
     let keeper = site.start();

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use strongroom_crypto::SealingKey;
+use strongroom_envelope::anchor::{self, Position};
 use strongroom_envelope::keyring::Keyring;
 use strongroom_envelope::log::{self, AuditPosition, LogRecord, LoggedChange};
-use strongroom_envelope::{Generation, RecordKey, RecordKind, Timestamp, protector, record};
+use strongroom_envelope::{Generation, Id, RecordKey, RecordKind, Timestamp, protector, record};
 use strongroom_protector::{Account, Protector, Surroundings};
-use strongroom_secret::{RootKey, SecretBytes};
+use strongroom_secret::{AnchorKey, RootKey, SecretBytes};
 
 use crate::rows::{Row, Rows};
 use crate::site::Site;
@@ -15,6 +16,8 @@ use crate::site::Site;
 /// The keys of a store.
 pub struct Insider {
     keyring: Keyring,
+    anchor: AnchorKey,
+    store_id: Id,
 }
 
 impl Insider {
@@ -25,8 +28,9 @@ impl Insider {
     /// The same, from the rows of a store that is no file.
     pub fn among(site: &Site, rows: &[Row]) -> Self {
         let keyring = of_kind(rows, RecordKind::Keyring).next().unwrap();
-        let (keyring, _) = Keyring::open(&root(site, rows), &keyring.1).unwrap();
-        Self { keyring }
+        let (root, store_id) = root(site, rows);
+        let (keyring, _) = Keyring::open(&root, &keyring.1).unwrap();
+        Self { keyring, anchor: anchor::anchor_key(&root), store_id }
     }
 
     /// What a row holds.
@@ -34,6 +38,11 @@ impl Insider {
         let mut body = SecretBytes::with_capacity(row.1.len());
         record::open(&self.sealing().0, RecordKey::from_bytes(&row.0).unwrap(), &row.1, &mut body).unwrap();
         body
+    }
+
+    /// How many store keys there are.
+    pub fn store_keys(&self) -> usize {
+        self.keyring.store_keys().len()
     }
 
     fn sealing(&self) -> (SealingKey, u32) {
@@ -77,10 +86,15 @@ impl Insider {
 
 impl Insider {
     /// Writes the whole log anew, its oldest records as if they had been written earlier. Anchor and trail know another history then.
-    pub fn age(&self, rows: &Rows, oldest: usize, milliseconds: i64) {
-        let (sealing, id) = self.sealing();
+    /// The newest epoch, and what the anchor would say of it.
+    pub fn age(&self, rows: &Rows, oldest: usize, milliseconds: i64) -> (u64, [u8; 32]) {
         let mut previous = [0; 32];
+        let mut newest = None;
         for (number, (key, sealed)) in rows.of(RecordKind::Log).into_iter().enumerate() {
+            // Each stays under the store key that it names (docs/spec/record.md: bytes 4 to 8).
+            let id = u32::from_be_bytes(sealed[4..8].try_into().unwrap());
+            let entry = self.keyring.store_keys().iter().find(|entry| entry.id == id).unwrap();
+            let sealing = SealingKey::new(entry.key.expose());
             let epoch = RecordKey::from_bytes(&key).unwrap().epoch().unwrap();
             let mut scratch = SecretBytes::with_capacity(sealed.len());
             let (mut log, _) = LogRecord::open(&sealing, epoch, &sealed, &mut scratch).unwrap();
@@ -90,7 +104,24 @@ impl Insider {
             log.seal(&sealing, id, &mut anew).unwrap();
             previous = log::log_hash(&anew);
             rows.put(&key, &anew);
+            let (store_id, incarnation, record_count) = (self.store_id, log.incarnation, log.record_count);
+            newest = Some(Position { store_id, incarnation, epoch, record_count, log_hash: previous });
         }
+        let newest = newest.unwrap();
+        (newest.epoch, anchor::authenticator(&self.anchor, &newest))
+    }
+
+    /// Has the anchor say this of an epoch; the trail, which would say otherwise, goes.
+    pub fn vouch(site: &Site, (epoch, authenticator): (u64, [u8; 32])) {
+        let file = site.anchor_file();
+        let mut bytes = std::fs::read(&file).unwrap();
+        let newest =
+            anchor::parse_file(&bytes).into_iter().filter_map(Result::ok).max_by_key(|slot| slot.counter).unwrap();
+        // A number that is the newest in either place.
+        let slot = anchor::encode(&anchor::Slot { counter: newest.counter + 2, epoch, authenticator, ..newest });
+        bytes[..slot.len()].copy_from_slice(&slot);
+        std::fs::write(&file, bytes).unwrap();
+        std::fs::remove_dir_all(site.path("audit")).unwrap();
     }
 }
 
@@ -98,12 +129,13 @@ fn of_kind(rows: &[Row], kind: RecordKind) -> impl Iterator<Item = &Row> {
     rows.iter().filter(move |(key, _)| key[0] == kind.byte())
 }
 
-fn root(site: &Site, rows: &[Row]) -> RootKey {
+/// The root key, and the store's id.
+fn root(site: &Site, rows: &[Row]) -> (RootKey, Id) {
     let records = of_kind(rows, RecordKind::Protector);
     let parsed =
         records.map(|(key, stored)| protector::parse(RecordKey::from_bytes(key).unwrap(), stored).unwrap().record);
     let account = parsed.into_iter().find(|record| record.kind == protector::ProtectorKind::Account).unwrap();
     let places = (site.path("account"), site.path("machine"), site.path("machine-id"));
     let surroundings = Surroundings::new(account.store_id, places.0, places.1, places.2);
-    Account::new(Arc::new(surroundings)).unwrap(&account).unwrap()
+    (Account::new(Arc::new(surroundings)).unwrap(&account).unwrap(), account.store_id)
 }

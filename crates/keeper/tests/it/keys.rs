@@ -15,7 +15,13 @@ use crate::site::{Site, admin, name, put, retrying, value};
 use crate::trail;
 
 fn creation(text: &str) -> Create {
-    Create { name: Name::parse(text).unwrap(), purpose: Purpose::Values, algorithm: None, rotation_period: None }
+    Create {
+        name: Name::parse(text).unwrap(),
+        purpose: Purpose::Values,
+        algorithm: None,
+        rotation_period: None,
+        usage_limit: None,
+    }
 }
 
 async fn create(keeper: &Keeper, text: &str) -> KeyView {

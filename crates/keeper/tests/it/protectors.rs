@@ -4,3 +4,4 @@ mod hostile;
 mod life;
 mod parts;
 mod slow;
+mod token;

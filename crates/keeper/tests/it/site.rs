@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use strongroom_engine::name::{Name, Selector};
@@ -12,10 +13,10 @@ use strongroom_engine::policy::{Channel, Identity, Principal, Role};
 use strongroom_engine::rule::Refusal;
 use strongroom_engine::secret::{Get, GetReply, Put, PutReply};
 use strongroom_envelope::Id;
-use strongroom_keeper::facade::{Caller, Failure, QuarantineView, RetryKey};
+use strongroom_keeper::facade::{Caller, Failure, KeyProtector, QuarantineView, RetryKey};
 use strongroom_keeper::journal::{Journal, Severity};
 use strongroom_keeper::{Keeper, OpenError, Settings, StartReport};
-use strongroom_secret::SecretBytes;
+use strongroom_secret::{Passphrase, SecretBytes};
 
 /// The folders that make up an instance; the trail has one of its own, so that it can stay when the data goes back.
 pub const FOLDERS: [&str; 5] = ["data", "audit", "anchor", "account", "machine"];
@@ -25,6 +26,8 @@ pub struct Site {
     pub folder: tempfile::TempDir,
     pub events: Arc<Events>,
     pub machine_protector: bool,
+    /// How often old things are looked for.
+    pub look_every: Duration,
     /// Certificates, tokens and plug-ins.
     pub configuration: strongroom_protector::Configuration,
 }
@@ -108,7 +111,8 @@ impl Site {
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let folder = folder.or_else(|_| tempfile::tempdir()).unwrap();
         fs::write(folder.path().join("machine-id"), "0123456789abcdef0123456789abcdef\n").unwrap();
-        Self { folder, events: Arc::default(), machine_protector: true, configuration: Default::default() }
+        let (look_every, configuration) = (strongroom_keeper::LOOK_EVERY, Default::default());
+        Self { folder, events: Arc::default(), machine_protector: true, look_every, configuration }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -131,6 +135,7 @@ impl Site {
             node: "test".into(),
             root_id: None,
             deleted_retention_ms: 1000,
+            look_every: self.look_every,
             workers: 2,
             journal: Arc::clone(&self.events) as Arc<dyn Journal>,
         }
@@ -223,6 +228,11 @@ pub fn retrying(key: &str, body: u8) -> Caller {
 
 pub fn name(text: &str) -> Selector {
     Selector::Name(Name::parse(text).unwrap())
+}
+
+/// A protector that nothing but this password opens.
+pub fn password_only(password: &[u8]) -> KeyProtector {
+    KeyProtector::Password { passphrase: Passphrase::from_slice(password), recovery: false }
 }
 
 pub fn put_operation(text: &str, value: &[u8]) -> Put {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use strongroom_engine::job::{JobKind, JobState};
@@ -13,9 +14,10 @@ use strongroom_keeper::facade::Failure;
 use strongroom_testkit::store::MemoryStore;
 
 use crate::faults::watched::Watched;
+use crate::insider::Insider;
 use crate::rotation::scene::{Scene, assert_filled, fill, jobs, rows};
 use crate::rows::{Row, Rows};
-use crate::site::{Image, admin, findings, put, value};
+use crate::site::{FOLDERS, Image, admin, findings, put, value};
 use crate::trail;
 
 const SECRETS: usize = 2000;
@@ -69,8 +71,8 @@ async fn every_record_is_sealed_under_the_new_store_key() {
     let new = only(&all);
     assert_ne!(new, old);
     let sealed: usize = under(&all).keys().map(|kind| all.iter().filter(|row| row.0[0] == *kind).count()).sum();
-    assert_eq!(counted(&all.iter().filter(|row| row.0[0] >= 0x10).cloned().collect::<Vec<_>>(), new), 2 * SECRETS + 2);
-    assert!(sealed > 2 * SECRETS + 2, "instance and proof were looked at too");
+    assert_eq!(counted(&all.iter().filter(|row| row.0[0] >= 0x10).cloned().collect::<Vec<_>>(), new), 2 * SECRETS + 5);
+    assert!(sealed > 2 * SECRETS + 5, "instance and proof were looked at too");
     assert_eq!(store_key(all.iter().rfind(|row| row.0[0] == RecordKind::Log.byte()).unwrap()), new);
     // Log records are never written again: those of before need the old key, so it is still in the keyring.
     let logs: Vec<Row> = all.iter().filter(|row| row.0[0] == RecordKind::Log.byte()).cloned().collect();
@@ -195,4 +197,63 @@ async fn before_and_after_every_commit() {
         trail::assert_no_line_twice(&scene.site);
     }
     assert!(in_the_middle >= 10, "{in_the_middle} of {} moments in the middle of the work", moments.len());
+}
+
+/// A store key was replaced so many hours ago; how many there are after so many looks for old things, or when one is left.
+async fn store_keys_left(hours: i64) -> usize {
+    let mut scene = Scene::new();
+    scene.site.look_every = Duration::from_millis(1);
+    let keeper = scene.start();
+    fill(&keeper, 20, 0).await;
+    let job = keeper.rotate_store(admin(), Some(1), None).await.unwrap().job.unwrap();
+    assert_eq!(scene.over(&keeper, job).await.state, JobState::Done);
+    let new = only(&Rows::open(&scene.site).all());
+    let killed = scene.site.image();
+    keeper.stop();
+    drop(keeper);
+    scene.site.restore(&killed, &FOLDERS);
+    let rows = Rows::open(&scene.site);
+    let logs = rows.of(RecordKind::Log);
+    // The batch that brought the new key is the last under the old one.
+    let old = logs.iter().take_while(|row| store_key(row) != new).count();
+    assert!((1..logs.len()).contains(&old), "{old} of {}", logs.len());
+    let newest = Insider::of(&scene.site).age(&rows, old, hours * 60 * 60 * 1000);
+    drop(rows);
+    Insider::vouch(&scene.site, newest);
+    // The stop ends with a snapshot, and what is below that and a day old goes.
+    let keeper = scene.start();
+    assert_eq!(keeper.store_key(admin()).await.unwrap().versions.len(), 2);
+    keeper.stop();
+    drop(keeper);
+
+    let keeper = scene.start();
+    let mut left = 0;
+    for _ in 0..LOOKS {
+        left = keeper.store_key(admin()).await.unwrap().versions.len();
+        if left == 1 {
+            break;
+        }
+    }
+    assert_filled(&keeper, 20, 0).await;
+    put(&keeper, "later", b"kept").await.unwrap();
+    keeper.stop();
+    drop(keeper);
+    assert_eq!(Insider::of(&scene.site).store_keys(), left, "in the keyring as it is stored");
+    assert_eq!(trail::count_of(&scene.site, "key.destroy", "store"), 2 - left);
+    let keeper = scene.start();
+    assert_filled(&keeper, 20, 0).await;
+    assert_eq!(value(&keeper, "later").await, b"kept");
+    assert_eq!((keeper.verify(admin()).await.unwrap().findings.len(), findings(&keeper).await), (0, BTreeMap::new()));
+    keeper.stop();
+    left
+}
+
+/// Requests after which the old key would be gone if it could: between two of them there is time for a look, mostly.
+const LOOKS: usize = 500;
+
+/// The old store key leaves the keyring by itself when no log record is left that it sealed, and not before: they are kept for a day.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_old_store_key_goes_with_the_last_log_record_under_it() {
+    assert_eq!(store_keys_left(25).await, 1);
+    assert_eq!(store_keys_left(23).await, 2);
 }

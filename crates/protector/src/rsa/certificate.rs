@@ -38,6 +38,12 @@ impl Certificate {
         } else {
             &bytes
         };
+        Self::of(der, path)
+    }
+
+    /// The certificate in this DER, which came from the file `path`.
+    pub(super) fn of(der: &[u8], path: &Path) -> Result<Self, CertificateError> {
+        let malformed = || CertificateError::Malformed { path: path.to_path_buf() };
         let (_, parsed) = X509Certificate::from_der(der).map_err(|_| malformed())?;
         let spki = parsed.public_key().raw;
         let refused = |source| CertificateError::PublicKey { path: path.to_path_buf(), source };

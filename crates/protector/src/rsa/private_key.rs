@@ -1,5 +1,7 @@
 //! The private key of an RSA protector: PKCS#8 from a file that only the service's account can read.
 
+use std::path::Path;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use strongroom_crypto::oaep::PrivateKey;
@@ -7,29 +9,23 @@ use strongroom_secret::SecretBytes;
 
 use super::certificate::Certificate;
 use super::refusal::CertificateError;
-use crate::configuration::RsaSettings;
 use crate::secret_file;
 
 /// Loads the key and makes sure that it is the certificate's.
-pub(super) fn load(
-    settings: &RsaSettings,
-    certificate: &Certificate,
-    name: &str,
-) -> Result<PrivateKey, CertificateError> {
-    let path = &settings.private_key;
+pub(super) fn load(path: &Path, certificate: &Certificate, name: &str) -> Result<PrivateKey, CertificateError> {
     let content = secret_file::load(path, LONGEST).map_err(CertificateError::PrivateKeyFile)?;
-    let der = der_of(content).map_err(|found| CertificateError::NotPkcs8 { path: path.clone(), found })?;
+    let der = der_of(content).map_err(|found| CertificateError::NotPkcs8 { path: path.to_path_buf(), found })?;
     let key = PrivateKey::from_pkcs8(der.expose())
-        .map_err(|source| CertificateError::PrivateKey { path: path.clone(), source })?;
+        .map_err(|source| CertificateError::PrivateKey { path: path.to_path_buf(), source })?;
     if belongs(&key, certificate) {
         Ok(key)
     } else {
-        Err(CertificateError::Mismatch { name: name.to_owned(), path: path.clone() })
+        Err(CertificateError::Mismatch { name: name.to_owned(), path: path.to_path_buf() })
     }
 }
 
 /// Whether what the certificate encrypts is decrypted by the key.
-fn belongs(key: &PrivateKey, certificate: &Certificate) -> bool {
+pub(super) fn belongs(key: &PrivateKey, certificate: &Certificate) -> bool {
     let probe = certificate.public_key.encrypt(PROBE_LABEL, PROBE);
     probe.is_ok_and(|probe| key.decrypt(PROBE_LABEL, &probe).is_ok_and(|opened| opened.expose() == PROBE))
 }

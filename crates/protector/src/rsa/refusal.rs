@@ -69,6 +69,15 @@ pub enum CertificateError {
         /// The private key's file.
         path: PathBuf,
     },
+    /// The PKCS#12 file cannot be used.
+    #[cfg(feature = "pkcs12")]
+    #[error("PKCS#12 file {}: {problem}", path.display())]
+    Pkcs12 {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: Pkcs12Problem,
+    },
     /// The record was made for another certificate.
     #[error(
         "the record was made for the certificate with spki_sha256 {recorded}; [protector.rsa.{name}] has spki_sha256 \
@@ -90,6 +99,36 @@ pub enum CertificateError {
     },
 }
 
+/// Why a PKCS#12 file cannot be used.
+#[cfg(feature = "pkcs12")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Pkcs12Problem {
+    /// It is no PKCS#12 file, or a damaged one.
+    #[error("it is not a PKCS#12 file, or it is damaged")]
+    Malformed,
+    /// It is protected in a way that is not strong any more.
+    #[error("it uses {0}, which is not accepted")]
+    Legacy(&'static str),
+    /// It is protected in a way that is not known here.
+    #[error("it uses an algorithm or a structure that is not supported")]
+    Unknown,
+    /// Nothing shows that it is authentic.
+    #[error("it has no MAC")]
+    NoMac,
+    /// The password is another one, or the file was changed.
+    #[error("the password in password_file does not open it, or it was changed")]
+    DoesNotOpen,
+    /// The password is no text.
+    #[error("the password in password_file is not UTF-8")]
+    NotUtf8,
+    /// There is no private key in it, or more than one.
+    #[error("it does not hold exactly one private key")]
+    NotOneKey,
+    /// None of its certificates belongs to the key.
+    #[error("it holds no certificate for its private key")]
+    NoCertificate,
+}
+
 impl CertificateError {
     /// What the operator can do about it, as one sentence without a final stop.
     #[must_use]
@@ -106,6 +145,14 @@ impl CertificateError {
             Self::NotPkcs8 { path, .. } => {
                 format!("convert it: openssl pkcs8 -topk8 -nocrypt -in {} -out NEW, mode 0600", path.display())
             }
+            #[cfg(feature = "pkcs12")]
+            Self::Pkcs12 { problem: Pkcs12Problem::DoesNotOpen | Pkcs12Problem::NotUtf8, .. } => {
+                "write the file's password into password_file, mode 0600".to_owned()
+            }
+            #[cfg(feature = "pkcs12")]
+            Self::Pkcs12 { .. } => "make it anew with OpenSSL 3: openssl pkcs12 -export -inkey KEY -in CERTIFICATE \
+                                    -out NEW, mode 0600"
+                .to_owned(),
             Self::Mismatch { name, .. } => {
                 format!("name the certificate's own private key in [protector.rsa.{name}]")
             }

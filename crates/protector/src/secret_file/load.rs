@@ -14,9 +14,14 @@ use crate::directory::{DirectoryError, SecretDirectory};
 
 /// Reads all of a file that only its owner may read or write, who is root or us; 1 to `most` bytes.
 pub(crate) fn load(path: &Path, most: usize) -> Result<SecretBytes, ReadError> {
+    load_stamped(path, most, OWNER_ONLY).map(|(bytes, _)| bytes)
+}
+
+/// The same, where others may have the rights of `allowed_mode`, and what tells whether the file is still the one that was read.
+pub(crate) fn load_stamped(path: &Path, most: usize, allowed_mode: u32) -> Result<(SecretBytes, FileStamp), ReadError> {
     let path = std::path::absolute(path).map_err(|source| unreadable(path, source))?;
     let file = open(&path)?;
-    check(&file, &path)?;
+    let stamp = check(&file, &path, allowed_mode)?;
     let mut bytes = SecretBytes::with_capacity(most + 1);
     loop {
         let before = bytes.len();
@@ -36,8 +41,20 @@ pub(crate) fn load(path: &Path, most: usize) -> Result<SecretBytes, ReadError> {
     if bytes.is_empty() || bytes.len() > most {
         return Err(ReadError::Unfit { path, most });
     }
-    Ok(bytes)
+    Ok((bytes, stamp))
 }
+
+/// Which file it was, and when it last changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStamp {
+    file: (u64, u64),
+    length: i64,
+    modified: (i64, u64),
+    changed: (i64, u64),
+}
+
+/// The mode of a file that nobody but its owner has a right to.
+const OWNER_ONLY: u32 = 0o600;
 
 fn open(path: &Path) -> Result<File, ReadError> {
     let missing = || ReadError::Missing { path: path.to_path_buf() };
@@ -58,7 +75,7 @@ fn open(path: &Path) -> Result<File, ReadError> {
     }
 }
 
-fn check(file: &File, path: &Path) -> Result<(), ReadError> {
+fn check(file: &File, path: &Path, allowed: u32) -> Result<FileStamp, ReadError> {
     let found = rustix::fs::fstat(file).map_err(|errno| unreadable(path, errno.into()))?;
     let path = path.to_path_buf();
     if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
@@ -70,10 +87,15 @@ fn check(file: &File, path: &Path) -> Result<(), ReadError> {
         return Err(ReadError::NotOwned { path, owner: found.st_uid, wanted });
     }
     let mode = found.st_mode & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(ReadError::TooOpen { path, mode, allowed: 0o600 });
+    if mode & 0o077 & !allowed != 0 {
+        return Err(ReadError::TooOpen { path, mode, allowed });
     }
-    Ok(())
+    Ok(FileStamp {
+        file: (found.st_dev, found.st_ino),
+        length: found.st_size,
+        modified: (found.st_mtime, found.st_mtime_nsec),
+        changed: (found.st_ctime, found.st_ctime_nsec),
+    })
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> ReadError {

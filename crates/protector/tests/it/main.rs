@@ -4,6 +4,7 @@
 mod account;
 mod conformance;
 mod fixture;
+mod key_password;
 mod known_answers;
 mod machine;
 mod modes;
@@ -11,6 +12,8 @@ mod other_process;
 mod password;
 mod peer;
 mod pkcs11;
+#[cfg(feature = "pkcs12")]
+mod pkcs12;
 mod plugin;
 mod rsa;
 mod secret_files;

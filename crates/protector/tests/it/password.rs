@@ -1,7 +1,12 @@
 //! The password protector: which passwords, which cost, and that the right one is needed.
 
+use std::time::{Duration, Instant};
+
 use strongroom_crypto::password::{Algorithm, CEILING, FLOOR, Parameters, PasswordError};
-use strongroom_protector::{Password, Protector, StrengthRefusal, UnwrapError, WrapError, check_strength};
+use strongroom_envelope::Id;
+use strongroom_protector::{
+    Password, Protector, StrengthRefusal, UnwrapError, WrapError, WrappingTerms, check_strength,
+};
 use strongroom_secret::Passphrase;
 
 use crate::fixture::{CHEAP, STORE, new_root, opens, refusal, wrap};
@@ -85,6 +90,37 @@ fn costs_outside_floor_and_ceiling_are_refused_both_ways() {
         hostile.parameters = Some(parameters);
         let found = refusal(&out_of_range, &hostile);
         assert!(matches!(found, UnwrapError::Password(PasswordError::OutOfRange { .. })), "{found}");
+    }
+}
+
+/// What a key's record says is refused as fast as what a protector's does: nothing is derived, whatever it asks for.
+#[test]
+fn terms_of_a_key_outside_floor_and_ceiling_are_refused_at_once() {
+    let protector = with("four plain words here", CHEAP);
+    let terms = |parameters, salt: usize| WrappingTerms {
+        salt: vec![7; salt],
+        parameters,
+        parameter: String::new(),
+        blob: Vec::new(),
+    };
+    let edited = [
+        terms(Some(argon2id(FLOOR.memory_kib - 1, 3, 4)), 16),
+        terms(Some(argon2id(CEILING.memory_kib + 1, 3, 4)), 16),
+        terms(Some(argon2id(256 * 1024, CEILING.passes + 1, 4)), 16),
+        terms(Some(argon2id(256 * 1024, 3, 0)), 16),
+        terms(Some(pbkdf2(FLOOR.iterations - 1)), 16),
+        terms(Some(pbkdf2(u32::MAX)), 16),
+        terms(Some(CHEAP), FLOOR.salt - 1),
+        terms(Some(CHEAP), CEILING.salt + 1),
+        terms(None, 16),
+        WrappingTerms { blob: vec![1], ..terms(Some(CHEAP), 16) },
+    ];
+    for terms in edited {
+        let begun = Instant::now();
+        let refused = protector.wrapping_key(Id([1; 16]), &terms).map(drop);
+        let took = begun.elapsed();
+        assert!(refused.is_err(), "{:?}", terms.parameters);
+        assert!(took < Duration::from_millis(50), "{:?}: {took:?}", terms.parameters);
     }
 }
 

@@ -29,13 +29,13 @@ impl Office {
         Some(Self { place })
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.place.path().join(name)
     }
 
     pub fn surroundings(&self, certificate: &str, private_key: &str) -> Surroundings {
         let mut surroundings = (*self.place.surroundings()).clone();
-        let settings = RsaSettings { certificate: self.path(certificate), private_key: self.path(private_key) };
+        let settings = RsaSettings::Files { certificate: self.path(certificate), private_key: self.path(private_key) };
         surroundings.configuration.rsa.insert("office".into(), settings);
         surroundings
     }

@@ -18,7 +18,7 @@ const CONTEXT: &str = "CanaryContext0815";
 const MESSAGE: &str = "CanaryMessage0815";
 
 /// A text as it is, in base64 wherever it begins in the bytes, and in hex.
-fn spellings(text: &[u8]) -> Vec<Vec<u8>> {
+pub fn spellings(text: &[u8]) -> Vec<Vec<u8>> {
     let hex: String = text.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut spellings = vec![text.to_vec(), hex.into_bytes()];
     for before in 0..3 {
@@ -29,14 +29,14 @@ fn spellings(text: &[u8]) -> Vec<Vec<u8>> {
     spellings
 }
 
-fn assert_absent(bytes: &[u8], canaries: &[Vec<u8>], place: &str) {
+pub fn assert_absent(bytes: &[u8], canaries: &[Vec<u8>], place: &str) {
     for canary in canaries {
         let found = bytes.windows(canary.len()).any(|window| window == canary);
         assert!(!found, "{place} holds {}", canary.escape_ascii());
     }
 }
 
-fn assert_absent_below(folder: &Path, canaries: &[Vec<u8>]) -> usize {
+pub fn assert_absent_below(folder: &Path, canaries: &[Vec<u8>]) -> usize {
     let mut files = 0;
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -3,12 +3,16 @@
 
 mod administration;
 mod canary;
+mod coverage;
+mod credential;
 mod garbage;
 mod hostile;
 mod job;
 mod key;
 mod key_batch;
 mod key_canary;
+mod key_limit;
+mod key_password;
 mod limits;
 mod lock;
 mod lockout;
@@ -18,7 +22,10 @@ mod protector;
 mod raw;
 mod retry;
 mod secret;
+mod setting;
 mod site;
 mod stop;
 mod tls;
 mod token;
+mod transaction;
+mod transaction_archive;

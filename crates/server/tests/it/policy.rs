@@ -11,13 +11,16 @@ use crate::site::Site;
 /// What the server does by itself, and what is a permission within an operation.
 const NO_OPERATION: [&str; 2] = ["key.reencrypt", "key.decrypt.compromised"];
 /// What every role may do.
-const READ: [&str; 5] = ["secret.get", "secret.show", "secret.list", "key.random", "status"];
+const READ: [&str; 7] =
+    ["secret.get", "secret.show", "secret.list", "setting.get", "setting.list", "key.random", "status"];
 /// What the role `data` may do beside it.
-const DATA: [&str; 13] = [
+const DATA: [&str; 24] = [
     "secret.put",
     "secret.rename",
     "secret.delete",
     "secret.undelete",
+    "setting.set",
+    "setting.delete",
     "key.show",
     "key.list",
     "key.encrypt",
@@ -27,11 +30,21 @@ const DATA: [&str; 13] = [
     "key.mac",
     "key.sign",
     "key.verify",
+    "tx.begin",
+    "tx.step",
+    "tx.state",
+    "tx.commit",
+    "tx.rollback",
+    "tx.undone",
+    "tx.show",
+    "tx.get",
+    "tx.list",
 ];
 /// What not even an administrator may do from afar.
-const LOCAL: [&str; 10] = [
+const LOCAL: [&str; 11] = [
     "key.protect",
     "key.unlock",
+    "key.change_password",
     "protector.add",
     "protector.drop",
     "protector.prove",

@@ -58,6 +58,7 @@ impl Folders {
             node: "test".into(),
             root_id: None,
             deleted_retention_ms: 60_000,
+            look_every: strongroom_keeper::LOOK_EVERY,
             workers: 2,
             journal: Arc::new(Silent),
         };

@@ -67,6 +67,9 @@ pub enum Key {
         /// Make a new version by itself after this time: a number with s, m, h or d
         #[arg(long, value_name = "TIME", value_parser = crate::input::seconds)]
         rotate_every: Option<u64>,
+        /// Let each version protect something at most so often
+        #[arg(long, value_name = "USES")]
+        usage_limit: Option<u64>,
     },
     /// Show what is known about a key: its versions, their states, how many stored values need them
     Show {
@@ -211,6 +214,14 @@ pub enum Key {
         #[arg(value_enum)]
         step: Step,
     },
+    /// Limit how often each version may protect something; opening and verifying are never limited
+    Limit {
+        /// Name or id
+        name: String,
+        /// How often; `none` for as often as one likes
+        #[arg(value_name = "USES|none", value_parser = uses)]
+        limit: Uses,
+    },
     /// Destroy a version, after a time in which `undestroy` takes it back
     Destroy {
         /// Name or id
@@ -243,9 +254,23 @@ pub enum Key {
         /// For shares: how many open
         #[arg(long, value_name = "COUNT")]
         threshold: Option<u8>,
+        /// For a password: nothing else opens the key, so that it is locked after each start
+        #[arg(long)]
+        password_only: bool,
         /// For a password.
         #[command(flatten)]
         given: Given,
+    },
+    /// Change the password of a key; nothing that is sealed under it changes, and the old one is of no use at once
+    ChangePassword {
+        /// Name or id
+        name: String,
+        /// Read the password of now from this file instead of the prompt
+        #[arg(long, value_name = "FILE", requires = "new_password_file")]
+        password_file: Option<PathBuf>,
+        /// Read the new password from this file instead of the prompt
+        #[arg(long, value_name = "FILE", requires = "password_file")]
+        new_password_file: Option<PathBuf>,
     },
     /// Open the protector of a key; a password or shares are read from standard input, a file or the prompt
     Unlock {
@@ -290,6 +315,25 @@ pub enum Job {
         /// Its id
         id: String,
     },
+}
+
+/// `NAME=FILE`.
+pub fn file(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), file.into())),
+        _ => Err("write it as NAME=FILE".to_owned()),
+    }
+}
+
+/// A usage limit, or that there is none.
+#[derive(Debug, Clone, Copy)]
+pub struct Uses(pub Option<u64>);
+
+fn uses(text: &str) -> Result<Uses, String> {
+    match text {
+        "none" => Ok(Uses(None)),
+        _ => text.parse().map(|uses| Uses(Some(uses))).map_err(|_| "write a number, or none".to_owned()),
+    }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

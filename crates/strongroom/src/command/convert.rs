@@ -31,7 +31,8 @@ async fn work(client: Client, output: &Output, convert: Convert, password: Optio
     let now = client.call(&ShowRequest { name: KEY.into() }).await?;
     if with != "root" || now.protector != "root" {
         let password_base64 = password.as_ref().map(WireSecret::from);
-        let request = ProtectRequest { name: KEY.into(), with, token, label, password_base64, shares, threshold };
+        let (name, password_only) = (KEY.into(), false);
+        let request = ProtectRequest { name, with, token, label, password_base64, password_only, shares, threshold };
         key::hand_out(output, client.call(&request).await?.shares_base64)?;
     }
     // One that was interrupted goes on by itself: it is waited for, and no further version is made.

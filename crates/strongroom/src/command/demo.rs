@@ -3,6 +3,7 @@
 mod deployment;
 mod forgery;
 mod keys;
+mod transaction;
 
 use strongroom_api::WireSecret;
 use strongroom_api::protector::{AddRequest, Kind, ListRequest as ProtectorListRequest};
@@ -47,6 +48,7 @@ impl Story<'_> {
         self.kill().await?;
         self.application_key().await?;
         self.rotation().await?;
+        self.transaction().await?;
         self.healed().await?;
         self.forged(&put).await?;
         self.over_the_network().await?;

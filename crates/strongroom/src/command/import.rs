@@ -2,9 +2,7 @@
 
 mod rows;
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::Path;
 
 use serde_json::json;
@@ -14,6 +12,7 @@ use strongroom_client::Client;
 use self::rows::{Row, Rows};
 use crate::cli::{Form, Import};
 use crate::command::Here;
+use crate::command::report::Report;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -132,26 +131,5 @@ impl Progress<'_> {
             output.remark(how);
         }
         if refused == 0 { Ok(()) } else { Err(Failure::Findings(format!("{refused} rows were refused"))) }
-    }
-}
-
-/// The file of refused rows.
-struct Report(BufWriter<File>);
-
-impl Report {
-    fn create(path: &Path) -> Result<Self, Failure> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| {
-            Failure::local(format!("making {}", path.display()), error, "name a file that does not exist yet")
-        })?;
-        Ok(Self(BufWriter::new(file)))
-    }
-
-    fn line(&mut self, line: &serde_json::Value) -> Result<(), Failure> {
-        writeln!(self.0, "{line}").map_err(|error| Failure::local("writing the report", error, "make room for it"))
-    }
-
-    fn end(mut self) -> Result<(), Failure> {
-        let written = self.0.flush().and_then(|()| self.0.get_ref().sync_all());
-        written.map_err(|error| Failure::local("writing the report", error, "make room for it"))
     }
 }

@@ -2,9 +2,10 @@
 
 mod file;
 mod manage;
+mod protect;
 mod r#use;
 
-pub use manage::hand_out;
+pub use protect::hand_out;
 
 use crate::cli::{Files, Key};
 use crate::command::Here;
@@ -32,6 +33,7 @@ pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
         | Key::Mac { .. }
         | Key::Sign { .. }
         | Key::Verify { .. } => r#use::run(here, key),
+        Key::Protect { .. } | Key::Unlock { .. } | Key::ChangePassword { .. } => protect::run(here, key),
         _ => manage::run(here, key),
     }
 }

@@ -58,6 +58,9 @@ fn not_listening(error: &StartError) -> &'static str {
     match error {
         StartError::Tls(_) => "give a certificate and its key that fit, readable by this account",
         StartError::Socket { .. } => "give the data directory to this account and see that its volume has room",
+        StartError::Accounts { .. } => {
+            "give the socket a folder that only this account and root can write to, such as /run/strongroom"
+        }
         StartError::Tcp { .. } => "free the address or choose another one with `--listen`",
         StartError::Notify(_) => "unset NOTIFY_SOCKET when no service manager started this",
     }
@@ -87,6 +90,7 @@ fn tell(output: &Output, report: &StartReport, keeper: &Keeper, addresses: &Addr
         "state": if report.locked.is_some() { "locked" } else { "unlocked" },
         "reason": report.locked.map(|reason| reason.word()),
         "socket": addresses.socket,
+        "accounts_socket": addresses.accounts,
         "address": addresses.tcp.map(|address| address.to_string()),
         "spki_pin": addresses.spki_pin,
         "audit_key_zero": report.audit_key_zero.map(|key| hex(&key)),
@@ -133,6 +137,9 @@ fn text(report: &StartReport, store_id: &str, addresses: &Addresses) -> String {
         lines.push(format!("  alarm       {}: {}\n              to mend it: {}", alarm.code, alarm.message, alarm.fix));
     }
     lines.push(format!("  listening   {}", addresses.socket.display()));
+    if let Some(socket) = &addresses.accounts {
+        lines.push(format!("  listening   {}  (for accounts)", socket.display()));
+    }
     if let (Some(address), Some(pin)) = (addresses.tcp, &addresses.spki_pin) {
         lines.push(format!("  listening   https://{address}  ({pin})"));
     }

@@ -25,8 +25,10 @@ pub struct Sections {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rsa {
-    certificate: PathBuf,
-    private_key: PathBuf,
+    certificate: Option<PathBuf>,
+    private_key: Option<PathBuf>,
+    pkcs12: Option<PathBuf>,
+    password_file: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +53,32 @@ struct Plugin {
     sha256: String,
 }
 
+impl Rsa {
+    fn settings(&self, section: &str) -> Result<RsaSettings, Failure> {
+        let whole = |key: &str, path: &Path| absolute(&format!("{section} {key}"), path);
+        match (&self.certificate, &self.private_key, &self.pkcs12, &self.password_file) {
+            (Some(certificate), Some(private_key), None, None) => Ok(RsaSettings::Files {
+                certificate: whole("certificate", certificate)?,
+                private_key: whole("private_key", private_key)?,
+            }),
+            #[cfg(feature = "pkcs12")]
+            (None, None, Some(file), Some(password_file)) => Ok(RsaSettings::Pkcs12 {
+                file: whole("pkcs12", file)?,
+                password_file: whole("password_file", password_file)?,
+            }),
+            #[cfg(not(feature = "pkcs12"))]
+            (None, None, Some(_), _) => Err(Failure::usage(
+                format!("{section} pkcs12: this program was built without PKCS#12"),
+                "give certificate and private_key, or build it with --features pkcs12",
+            )),
+            _ => Err(Failure::usage(
+                format!("{section}: it takes certificate and private_key, or pkcs12 and password_file"),
+                "give the one pair or the other",
+            )),
+        }
+    }
+}
+
 impl Sections {
     /// Refuses names, digests and paths that cannot be right.
     pub fn check(&self, shown: &str) -> Result<(), Failure> {
@@ -67,9 +95,7 @@ impl Sections {
         };
         for (name, rsa) in &self.rsa {
             let section = format!("[protector.rsa.{name}]");
-            let certificate = absolute(&format!("{section} certificate"), &rsa.certificate)?;
-            let private_key = absolute(&format!("{section} private_key"), &rsa.private_key)?;
-            configuration.rsa.insert(name.clone(), RsaSettings { certificate, private_key });
+            configuration.rsa.insert(name.clone(), rsa.settings(&section)?);
         }
         for (name, pkcs11) in &self.pkcs11 {
             let section = format!("[protector.pkcs11.{name}]");
@@ -91,7 +117,7 @@ impl Sections {
 }
 
 /// A relative path would depend on where the server was started.
-fn absolute(what: &str, path: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn absolute(what: &str, path: &Path) -> Result<PathBuf, Failure> {
     if path.is_absolute() {
         Ok(path.to_owned())
     } else {
@@ -120,6 +146,21 @@ mod tests {
         sections.configuration(Some(Path::new("/plugins"))).map_err(|failure| failure.to_string())
     }
 
+    /// What is wrong with a relative path to a PKCS#12 file.
+    const PKCS12: &str = if cfg!(feature = "pkcs12") {
+        "pkcs12 is not an absolute path"
+    } else {
+        "pkcs12: this program was built without PKCS#12"
+    };
+
+    #[cfg(feature = "pkcs12")]
+    #[test]
+    fn both_in_one_file() {
+        let configuration = read("[rsa.office]\npkcs12 = \"/p\"\npassword_file = \"/w\"\n").unwrap();
+        let one = RsaSettings::Pkcs12 { file: "/p".into(), password_file: "/w".into() };
+        assert_eq!(configuration.rsa["office"], one);
+    }
+
     #[test]
     fn every_section_is_read() {
         let digest = "ab".repeat(32);
@@ -129,7 +170,8 @@ mod tests {
              [plugin.vault]\nsha256 = \"{digest}\"\n"
         ))
         .unwrap();
-        assert_eq!(configuration.rsa["office"].private_key, Path::new("/k.pem"));
+        let files = RsaSettings::Files { certificate: "/c.pem".into(), private_key: "/k.pem".into() };
+        assert_eq!(configuration.rsa["office"], files);
         assert_eq!(configuration.pkcs11["hsm1"].environment["A"], "b");
         assert_eq!(configuration.plugin["vault"].sha256, [0xab; 32]);
         assert_eq!(configuration.plugin_directory.as_deref(), Some(Path::new("/plugins")));
@@ -139,6 +181,12 @@ mod tests {
     fn what_cannot_be_right_is_named() {
         let cases = [
             ("[rsa.office]\ncertificate = \"c.pem\"\nprivate_key = \"/k\"\n", "certificate is not an absolute path"),
+            (
+                "[rsa.office]\ncertificate = \"/c\"\n",
+                "it takes certificate and private_key, or pkcs12 and password_file",
+            ),
+            ("[rsa.office]\ncertificate = \"/c\"\nprivate_key = \"/k\"\npkcs12 = \"/p\"\n", "it takes certificate and"),
+            ("[rsa.office]\npkcs12 = \"p\"\npassword_file = \"/w\"\n", PKCS12),
             ("[rsa.Office]\ncertificate = \"/c\"\nprivate_key = \"/k\"\n", "\"Office\" cannot name a protector"),
             ("[plugin.\"../x\"]\nsha256 = \"SHA\"\n", "\"../x\" cannot name a protector"),
             ("[plugin.x]\nsha256 = \"abc\"\n", "not 64 hexadecimal digits"),

@@ -1,4 +1,7 @@
-//! kill -9 at random under eight writers: nothing that was answered is lost, nothing is half applied, every start is clean.
+//! kill -9 at random under eight writers of secrets and two engines with transactions: nothing that was answered is lost, nothing is
+//! half applied, every start is clean.
+
+mod transactions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,9 +14,11 @@ use strongroom_client::Client;
 use strongroom_secret::SecretBytes;
 use tokio::sync::Semaphore;
 
+use self::transactions::Transactions;
 use crate::deployment::Deployment;
 
 const WRITERS: usize = 8;
+const ENGINES: usize = 2;
 
 /// What one writer was answered: name → the newest acknowledged version, and versions that may or may not be there.
 #[derive(Default)]
@@ -30,13 +35,16 @@ fn what_was_answered_survives_kill_nine() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut deployment = Deployment::small();
     let mut acknowledged: Vec<Acknowledged> = (0..WRITERS).map(|_| Acknowledged::default()).collect();
+    let mut engines: Vec<Transactions> = (0..ENGINES).map(|_| Transactions::default()).collect();
     deployment.start();
     for cycle in 0..cycles() {
-        acknowledged = runtime.block_on(write_until_killed(&mut deployment, acknowledged, cycle));
+        (acknowledged, engines) = runtime.block_on(write_until_killed(&mut deployment, acknowledged, engines, cycle));
         let started = deployment.start();
         assert_eq!(started["state"], "unlocked", "cycle {cycle}: {started}");
-        runtime.block_on(everything_is_there(&deployment, &acknowledged, cycle));
+        runtime.block_on(everything_is_there(&deployment, &acknowledged, &mut engines, cycle));
     }
+    let recorded: u64 = engines.iter().map(|engine| engine.answers).sum();
+    assert!(recorded > u64::from(cycles()), "only {recorded} changes of transactions were acknowledged");
     let written: u64 =
         acknowledged.iter().flat_map(|writer| writer.newest.values()).map(|version| u64::from(*version)).sum();
     assert!(written > u64::from(cycles()), "only {written} changes were acknowledged");
@@ -46,8 +54,9 @@ fn what_was_answered_survives_kill_nine() {
 async fn write_until_killed(
     deployment: &mut Deployment,
     acknowledged: Vec<Acknowledged>,
+    engines: Vec<Transactions>,
     cycle: u32,
-) -> Vec<Acknowledged> {
+) -> (Vec<Acknowledged>, Vec<Transactions>) {
     let stop = Arc::new(AtomicBool::new(false));
     let counted = Arc::new(Semaphore::new(0));
     let mut writers = Vec::new();
@@ -56,17 +65,26 @@ async fn write_until_killed(
         let (stop, counted) = (Arc::clone(&stop), Arc::clone(&counted));
         writers.push(tokio::spawn(write(client, number, mine, stop, counted)));
     }
+    let mut recorders = Vec::new();
+    for mine in engines {
+        let client = deployment.client().await;
+        let (stop, counted) = (Arc::clone(&stop), Arc::clone(&counted));
+        recorders.push(tokio::spawn(transactions::write(client, mine, stop, counted)));
+    }
     // The kill comes at some answer; which one wanders over the batches.
     let answers = 3 + cycle * 37 % 200;
     let reached = counted.acquire_many(answers).await;
     drop(reached);
     deployment.kill();
     stop.store(true, Ordering::Relaxed);
-    let mut mine = Vec::new();
+    let (mut mine, mut engines) = (Vec::new(), Vec::new());
     for writer in writers {
         mine.push(writer.await.unwrap());
     }
-    mine
+    for recorder in recorders {
+        engines.push(recorder.await.unwrap());
+    }
+    (mine, engines)
 }
 
 /// Creates and updates until the server is gone. Version `n` of a secret has the value `name n`.
@@ -111,8 +129,17 @@ async fn write(
     mine
 }
 
-async fn everything_is_there(deployment: &Deployment, acknowledged: &[Acknowledged], cycle: u32) {
+async fn everything_is_there(
+    deployment: &Deployment,
+    acknowledged: &[Acknowledged],
+    engines: &mut [Transactions],
+    cycle: u32,
+) {
     let client = deployment.client().await;
+    for engine in engines.iter_mut() {
+        transactions::everything_is_there(&client, engine, cycle).await;
+    }
+    transactions::nothing_else(&client, engines, cycle).await;
     let status = client.call(&StatusRequest {}).await.unwrap();
     assert_eq!(status.quarantined, 0, "cycle {cycle}");
     for writer in acknowledged {

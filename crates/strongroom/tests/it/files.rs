@@ -24,6 +24,7 @@ async fn create_key(deployment: &Deployment) {
         purpose: Purpose::Values,
         algorithm: None,
         rotation_period_seconds: None,
+        usage_limit: None,
     };
     deployment.client().await.call(&request).await.unwrap();
 }

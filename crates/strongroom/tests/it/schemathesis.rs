@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use strongroom_api::lock::LockRequest;
 use strongroom_api::secret::PutRequest;
+use strongroom_api::setting::{SetRequest, Value};
 use strongroom_api::status::{State, StatusRequest};
 use strongroom_api::token::{IssueRequest, Role};
 use strongroom_api::{OPERATIONS, WireSecret};
@@ -50,10 +51,17 @@ impl Asked {
         issued.token.into_token().expose().to_owned()
     }
 
+    /// A secret and a setting of this name.
     fn put(&self, name: &str) {
         let value_base64 = WireSecret::new(SecretBytes::from_slice(b"x"));
         let put = PutRequest { name: name.to_owned(), value_base64, expected_version: None, keep: None };
-        self.runtime.block_on(async { self.deployment.client().await.call(&put).await.unwrap() });
+        let (name, class) = (name.to_owned(), None);
+        let set = SetRequest { name, value: Value::Boolean(true), class, expected_revision: None };
+        self.runtime.block_on(async {
+            let client = self.deployment.client().await;
+            client.call(&put).await.unwrap();
+            client.call(&set).await.unwrap();
+        });
     }
 
     fn over_tls(&self, token: Option<&str>, examples: u32, words: &[&str]) {
@@ -165,6 +173,7 @@ fn as_the_service_account() {
         "key.undestroy",
         "key.protect",
         "key.unlock",
+        "key.change_password",
         "protector.replace",
     ];
     let sure = |word: &&str| !never.contains(word) && !by_chance.contains(word);

@@ -173,13 +173,43 @@ fn files() {
 }
 
 #[test]
+fn settings() {
+    check("settings.txt");
+}
+
+#[test]
+fn credentials() {
+    check("credentials.txt");
+}
+
+#[test]
 fn secrets() {
     check("secrets.txt");
 }
 
 #[test]
+fn archive() {
+    check("archive.txt");
+}
+
+#[test]
+fn transactions() {
+    check("transactions.txt");
+}
+
+#[test]
 fn keys() {
     check("keys.txt");
+}
+
+#[test]
+fn key_limit() {
+    check("key_limit.txt");
+}
+
+#[test]
+fn key_password() {
+    check("key_password.txt");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn forms(text: &str) -> Vec<Vec<u8>> {
     forms
 }
 
-fn holders(image: &Image, text: &str) -> Vec<String> {
+pub fn holders(image: &Image, text: &str) -> Vec<String> {
     let forms = forms(text);
     let holds = |file: &[u8]| forms.iter().any(|form| file.windows(form.len()).any(|window| window == form.as_slice()));
     image.0.iter().filter(|(_, (_, file))| holds(file)).map(|(path, _)| path.display().to_string()).collect()

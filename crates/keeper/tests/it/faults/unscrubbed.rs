@@ -44,7 +44,13 @@ async fn shares_are_handed_out_all_the_same() {
     let site = Site::new();
     let keeper = start_over(&site, Unscrubbed(MemoryStore::new()));
     let name = Name::parse("orders").unwrap();
-    let create = Create { name: name.clone(), purpose: Purpose::Values, algorithm: None, rotation_period: None };
+    let create = Create {
+        name: name.clone(),
+        purpose: Purpose::Values,
+        algorithm: None,
+        rotation_period: None,
+        usage_limit: None,
+    };
     keeper.execute(admin(), create).await.unwrap();
     let with = KeyProtector::Shares { threshold: 2, count: 3 };
     let (key, shares) = keeper.key_protect(admin(), Selector::Name(name), with).await.unwrap();

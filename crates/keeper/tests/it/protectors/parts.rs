@@ -68,7 +68,7 @@ impl Equipped {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         for name in NAMES {
             let certificate = self.path(&format!("{name}.pem"));
-            let settings = RsaSettings { certificate, private_key: self.path(&format!("{name}.key")) };
+            let settings = RsaSettings::Files { certificate, private_key: self.path(&format!("{name}.key")) };
             self.site.configuration.rsa.insert(name.into(), settings);
         }
     }

@@ -165,8 +165,9 @@ async fn tokens_and_keys_come_back_with_their_bytes() {
     let filled = Filled::new().await;
     let rows = Rows::open(&filled.site);
     let token = (filled.token_key(0), rows.get(&filled.token_key(0)).unwrap());
-    let key = rows.of(RecordKind::Key).remove(0);
-    rows.put_all(&[flipped(&token, 50, 1), flipped(&key, 50, 1)]);
+    let keys = rows.of(RecordKind::Key);
+    let damaged: Vec<Row> = keys.iter().chain([&token]).map(|row| flipped(row, 50, 1)).collect();
+    rows.put_all(&damaged);
     let keeper = filled.site.start();
     assert!(keeper.authenticate(&filled.tokens[0].1).is_none());
     assert!(keeper.authenticate(&filled.tokens[1].1).is_some());
@@ -175,7 +176,8 @@ async fn tokens_and_keys_come_back_with_their_bytes() {
         locked,
         strongroom_keeper::facade::Failure::Refused(strongroom_engine::rule::Refusal::KeyLocked { .. })
     ));
-    rows.put_all(&[token, key]);
+    rows.put_all(&[token]);
+    rows.put_all(&keys);
     keeper.verify(admin()).await.unwrap();
     filled.assert_served(&keeper, &[]).await;
     assert!(keeper.authenticate(&filled.tokens[0].1).is_some());

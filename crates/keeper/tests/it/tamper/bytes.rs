@@ -57,7 +57,7 @@ async fn one_of_each(filled: &Filled, keeper: &Keeper, rows: &Rows) -> (Vec<Row>
     ] {
         records.extend(rows.of(kind));
     }
-    assert_eq!(records.len(), 10, "two protectors, one of each other kind");
+    assert_eq!(records.len(), 13, "two protectors, the four keys of the server, one of each other kind");
     (records, standing)
 }
 

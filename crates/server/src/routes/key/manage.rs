@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use strongroom_api::WireSecret;
 use strongroom_api::key as wire;
-use strongroom_engine::key as rule;
+use strongroom_engine::key::{self as rule, ROOT_PROTECTOR};
 use strongroom_engine::name::{Name, Selector};
 use strongroom_engine::reseal::STORE_KEY_NAME;
 use strongroom_engine::rule::Refusal;
@@ -57,7 +57,8 @@ impl Route for wire::CreateRequest {
         let purpose = purpose(self.purpose);
         let algorithm = self.algorithm.as_deref().map(algorithm).transpose()?;
         let rotation_period = self.rotation_period_seconds.map(milliseconds);
-        let create = rule::Create { name: Name::parse(&self.name)?, purpose, algorithm, rotation_period };
+        let (name, usage_limit) = (Name::parse(&self.name)?, self.usage_limit);
+        let create = rule::Create { name, purpose, algorithm, rotation_period, usage_limit };
         Ok(key(shell.keeper.execute(caller, create).await?))
     }
 }
@@ -125,6 +126,13 @@ impl Route for wire::StateRequest {
     }
 }
 
+impl Route for wire::LimitRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::Key, Failed> {
+        let limit = rule::Limit { selector: Selector::parse(&self.name)?, limit: self.limit };
+        Ok(key(shell.keeper.execute(caller, limit).await?))
+    }
+}
+
 impl Route for wire::DestroyRequest {
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::Key, Failed> {
         let wait = self.wait_seconds.map(milliseconds);
@@ -158,14 +166,27 @@ impl Route for wire::UnlockRequest {
     }
 }
 
+impl Route for wire::ChangePasswordRequest {
+    async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::Key, Failed> {
+        let selector = Selector::parse(&self.name)?;
+        let (current, new) = (self.password_base64.into_passphrase(), self.new_password_base64.into_passphrase());
+        Ok(key(shell.keeper.key_change_password(caller, selector, current, new).await?))
+    }
+}
+
 /// The protector that is asked for; what it has no use for is refused, not left unread.
 fn protector(request: wire::ProtectRequest) -> Result<KeyProtector, Refusal> {
-    let wire::ProtectRequest { name: _, with, token, label, password_base64, shares, threshold } = request;
+    let wire::ProtectRequest { name: _, with, token, label, password_base64, password_only, shares, threshold } =
+        request;
     let invalid = |reason: &str| Refusal::Invalid { field: "with", reason: reason.to_owned() };
     let (kind, name) = with.split_once(':').map_or((with.as_str(), None), |(kind, name)| (kind, Some(name)));
     let named = |name: Option<&str>| name.map(str::to_owned).ok_or_else(|| invalid("say which one: KIND:NAME"));
     let plain =
         (token.is_none() && label.is_none(), password_base64.is_none(), shares.is_none() && threshold.is_none());
+    if password_only && with != "password" {
+        let reason = "only a key that a password protects can do without a second wrap under root".to_owned();
+        return Err(Refusal::Invalid { field: "password_only", reason });
+    }
     let unused = || invalid("it takes neither token and label, nor a password, nor shares");
     match (kind, plain) {
         ("root", (true, true, true)) if name.is_none() => Ok(KeyProtector::Root),
@@ -177,7 +198,7 @@ fn protector(request: wire::ProtectRequest) -> Result<KeyProtector, Refusal> {
         },
         ("password", (true, false, true)) if name.is_none() => {
             let password = password_base64.ok_or_else(|| invalid("a password is needed"))?;
-            Ok(KeyProtector::Password(password.into_passphrase()))
+            Ok(KeyProtector::Password { passphrase: password.into_passphrase(), recovery: !password_only })
         }
         ("password", (true, true, true)) => Err(invalid("a password is needed")),
         ("shares", (true, true, _)) if name.is_none() => match (shares, threshold) {
@@ -212,9 +233,11 @@ pub(super) fn key(view: rule::KeyView) -> wire::Key {
         purpose: view.purpose.word().to_owned(),
         algorithm: view.algorithm.map(|algorithm| algorithm.word().to_owned()),
         protector,
+        recovery: view.recovery.then(|| ROOT_PROTECTOR.to_owned()),
         created_at: view.created_at.rfc3339(),
         updated_at: view.updated_at.rfc3339(),
         rotation_period_seconds: view.rotation_period.map(|period| u64::try_from(period / 1000).unwrap_or(0)),
+        usage_limit: view.usage_limit,
         active_version: view.active,
         versions: view.versions.into_iter().map(version).collect(),
     }
@@ -231,6 +254,7 @@ fn version(view: rule::VersionView) -> wire::Version {
         destroy_at: view.destroy_at.map(Timestamp::rfc3339),
         imported: view.imported,
         stored_values: view.stored,
+        uses: view.uses,
         public_key_base64: view.public.map(|public| STANDARD.encode(public)),
     }
 }

@@ -88,11 +88,9 @@ impl Route for wire::MacRequest {
         let selector = Selector::parse(&self.name)?;
         let messages = self.messages_base64.into_iter().map(WireSecret::into_secret).collect();
         let made = shell.keeper.execute(caller, rule::MakeMac { selector, messages }).await?;
-        Ok(wire::MacReply {
-            key: made.key_id.to_string(),
-            version: made.version,
-            macs_base64: made.macs.iter().map(|mac| STANDARD.encode(mac)).collect(),
-        })
+        let (key, version) = (made.key_id.to_string(), made.version);
+        let (macs_base64, error) = texts(made.macs);
+        Ok(wire::MacReply { key, version, macs_base64, error })
     }
 }
 
@@ -101,11 +99,9 @@ impl Route for wire::SignRequest {
         let selector = Selector::parse(&self.name)?;
         let messages = self.messages_base64.into_iter().map(WireSecret::into_secret).collect();
         let made = shell.keeper.execute(caller, rule::Sign { selector, messages }).await?;
-        Ok(wire::SignReply {
-            key: made.key_id.to_string(),
-            version: made.version,
-            signatures_base64: made.macs.iter().map(|signature| STANDARD.encode(signature)).collect(),
-        })
+        let (key, version) = (made.key_id.to_string(), made.version);
+        let (signatures_base64, error) = texts(made.macs);
+        Ok(wire::SignReply { key, version, signatures_base64, error })
     }
 }
 
@@ -131,6 +127,13 @@ impl Route for wire::VerifyRequest {
         let items = found.items.into_iter().map(verdict).collect();
         Ok(wire::VerifyReply { key: found.key_id.to_string(), items })
     }
+}
+
+/// What was made, and why some was not.
+fn texts(made: Vec<Result<Vec<u8>, Refusal>>) -> (Vec<Option<String>>, Option<wire::ItemError>) {
+    let error = made.iter().find_map(|made| made.as_ref().err()).map(item_error);
+    let texts = made.into_iter().map(|made| made.ok().map(|made| STANDARD.encode(made)));
+    (texts.collect(), error)
 }
 
 /// One sealed value, or many.

@@ -27,6 +27,7 @@ impl Story<'_> {
             purpose: Purpose::Values,
             algorithm: None,
             rotation_period_seconds: None,
+            usage_limit: None,
         };
         client.call(&create).await?;
         let value_base64 = Some(WireSecret::new(SecretBytes::from_slice(CARD.as_bytes())));

@@ -2,10 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use strongroom_api::WireSecret;
 use strongroom_api::key::{
-    self as wire, CreateRequest, DestroyRequest, ImportRequest, ListReply, ListRequest, ProtectRequest, RotateReply,
-    RotateRequest, ShowRequest, StateRequest, UndestroyRequest, UnlockRequest, WrappingRequest,
+    self as wire, CreateRequest, DestroyRequest, ImportRequest, LimitRequest, ListReply, ListRequest, RotateReply,
+    RotateRequest, ShowRequest, StateRequest, UndestroyRequest, WrappingRequest,
 };
 use strongroom_client::{Client, wrap_key};
 
@@ -18,9 +17,10 @@ use crate::output::{Output, table};
 /// Runs one of them.
 pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
     match key {
-        Key::Create { name, purpose, algorithm, rotate_every } => here.call(|client, output| async move {
+        Key::Create { name, purpose, algorithm, rotate_every, usage_limit } => here.call(|client, output| async move {
             let purpose = wire_purpose(purpose);
-            let request = CreateRequest { name, purpose, algorithm, rotation_period_seconds: rotate_every };
+            let rotation_period_seconds = rotate_every;
+            let request = CreateRequest { name, purpose, algorithm, rotation_period_seconds, usage_limit };
             told(output, &client.call(&request).await?);
             Ok(())
         }),
@@ -44,6 +44,10 @@ pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
             told(output, &client.call(&StateRequest { name, version, step }).await?);
             Ok(())
         }),
+        Key::Limit { name, limit } => here.call(|client, output| async move {
+            told(output, &client.call(&LimitRequest { name, limit: limit.0 }).await?);
+            Ok(())
+        }),
         Key::Import { name, file, purpose, algorithm, no_reencrypt } => {
             let key = input::value(&Given { file }, here.output)?;
             let purpose = purpose.map(wire_purpose);
@@ -59,22 +63,6 @@ pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
                 new_version(&client, output, &reply, false).await
             })
         }
-        Key::Protect { name, with, token, label, shares, threshold, given } => {
-            let password_base64 = match with.as_str() {
-                "password" => Some(WireSecret::from(&input::password(&given)?)),
-                _ => None,
-            };
-            let request = ProtectRequest { name, with, token, label, password_base64, shares, threshold };
-            here.call(|client, output| protect(client, output, request))
-        }
-        Key::Unlock { name, unattended, given } => {
-            let typed = if unattended { None } else { Some(input::password(&given)?) };
-            let request = UnlockRequest { name, password_base64: typed.as_ref().map(WireSecret::from) };
-            here.call(|client, output| async move {
-                told(output, &client.call(&request).await?);
-                Ok(())
-            })
-        }
         Key::Destroy { name, version, wait, yes } => destroy(here, name, version, wait, yes),
         Key::Undestroy { name, version } => here.call(|client, output| async move {
             told(output, &client.call(&UndestroyRequest { name, version }).await?);
@@ -82,28 +70,6 @@ pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
         }),
         _ => Err(Failure::usage("this command is not one of managing keys", "see `strongroom key --help`")),
     }
-}
-
-async fn protect(client: Client, output: &Output, request: ProtectRequest) -> Result<(), Failure> {
-    let reply = client.call(&request).await?;
-    if output.is_json() {
-        output.json_line(&reply);
-        return Ok(());
-    }
-    output.text(&shown(&reply.key));
-    hand_out(output, reply.shares_base64)
-}
-
-/// Shows shares, once, one a line.
-pub fn hand_out(output: &Output, shares: Vec<WireSecret>) -> Result<(), Failure> {
-    if !shares.is_empty() {
-        output.remark("give each of these to another person; they are shown this once");
-    }
-    for share in shares {
-        output.bytes(share.into_secret().expose())?;
-        output.text("");
-    }
-    Ok(())
 }
 
 async fn rotate(client: Client, output: &Output, request: RotateRequest, no_wait: bool) -> Result<(), Failure> {
@@ -188,11 +154,11 @@ fn destroy(here: &Here<'_>, name: String, version: u32, wait: u64, yes: bool) ->
     })
 }
 
-fn told(output: &Output, key: &wire::Key) {
+pub(super) fn told(output: &Output, key: &wire::Key) {
     output.answer(key, || shown(key));
 }
 
-fn shown(key: &wire::Key) -> String {
+pub(super) fn shown(key: &wire::Key) -> String {
     let mut lines = vec![
         format!("name         {}", key.name),
         format!("id           {}", key.id),
@@ -200,9 +166,11 @@ fn shown(key: &wire::Key) -> String {
     ];
     lines.extend(key.algorithm.as_ref().map(|algorithm| format!("algorithm    {algorithm}")));
     lines.push(format!("protector    {}", key.protector));
+    lines.extend(key.recovery.as_ref().map(|recovery| format!("recovery     {recovery}")));
     lines.push(format!("created at   {}", key.created_at));
     lines.push(format!("updated at   {}", key.updated_at));
     lines.extend(key.rotation_period_seconds.map(|seconds| format!("rotates      every {seconds} seconds")));
+    lines.extend(key.usage_limit.map(|limit| format!("limit        {limit} uses of each version")));
     let rows: Vec<Vec<String>> = key.versions.iter().map(row).collect();
     lines.push(table(&["VERSION", "STATE", "CREATED", "STORED", ""], &rows));
     lines.join("\n")
@@ -213,6 +181,7 @@ fn row(version: &wire::Version) -> Vec<String> {
     if version.imported {
         remarks.push("imported".to_owned());
     }
+    remarks.extend(version.uses.map(|uses| format!("{uses} uses")));
     match &version.destroy_at {
         Some(at) if version.state == "destroyed" => remarks.push(format!("destroyed {at}")),
         Some(at) => remarks.push(format!("will be destroyed {at}")),

@@ -123,15 +123,20 @@ async fn rewrap(
 
 async fn mac(client: Client, output: &Output, name: String, message: SecretBytes) -> Result<(), Failure> {
     let reply = client.call(&MacRequest { name, messages_base64: vec![WireSecret::new(message)] }).await?;
-    output.answer(&reply, || format!("{}:{}", reply.version, reply.macs_base64.first().map_or("", String::as_str)));
+    output.answer(&reply, || format!("{}:{}", reply.version, made(&reply.macs_base64)));
     Ok(())
 }
 
 async fn sign(client: Client, output: &Output, name: String, message: SecretBytes) -> Result<(), Failure> {
     let reply = client.call(&SignRequest { name, messages_base64: vec![WireSecret::new(message)] }).await?;
-    let signature = reply.signatures_base64.first().map_or("", String::as_str);
+    let signature = made(&reply.signatures_base64);
     output.answer(&reply, || format!("{}:{signature}", reply.version));
     Ok(())
+}
+
+/// What was made of the only message: it is there, or the request was refused.
+fn made(texts: &[Option<String>]) -> &str {
+    texts.first().and_then(Option::as_deref).unwrap_or_default()
 }
 
 /// A MAC or a signature, as it was written.

@@ -1,0 +1,86 @@
+//! `credential`: what a person, or a component, can type.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Given;
+
+/// `credential`.
+#[derive(Debug, Subcommand)]
+pub enum Credential {
+    /// Store a value: a new credential, or another value of one that is there
+    Set {
+        /// Name or id
+        name: String,
+        /// The account that the component runs under, on the server's host
+        #[arg(long, value_name = "NAME")]
+        account: String,
+        /// The value.
+        #[command(flatten)]
+        given: Given,
+        /// Only if its revision is this one; 0: only if there is no such credential
+        #[arg(long, value_name = "REVISION")]
+        if_revision: Option<u32>,
+    },
+    /// Write the value, exactly, to standard output; run as the account it belongs to
+    Get {
+        /// Name or id
+        name: String,
+        /// How the account reaches the server, and its key.
+        #[command(flatten)]
+        account: AsAccount,
+    },
+    /// Have the value sealed to a key in this account's home from now on; run as the account it belongs to
+    Enroll {
+        /// Name or id
+        name: String,
+        /// How the account reaches the server, and its key.
+        #[command(flatten)]
+        account: AsAccount,
+        /// The key that the account is enrolled with, to have another one take its place
+        #[arg(long, value_name = "FILE")]
+        old_key_file: Option<PathBuf>,
+    },
+    /// Show what is known about a credential, and whether its binding holds; never the value
+    Show {
+        /// Name or id
+        name: String,
+    },
+    /// List credentials, without their values
+    List {
+        /// What their names begin with
+        #[arg(default_value = "")]
+        prefix: String,
+    },
+    /// Bind it to its account as it is today: a new uid, another host, a lost key
+    Rebind {
+        /// Name or id
+        name: String,
+        /// Another account, which gets the credential
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+        /// Only if its revision is this one
+        #[arg(long, value_name = "REVISION")]
+        if_revision: Option<u32>,
+    },
+    /// Delete a credential for good
+    Delete {
+        /// Name or id
+        name: String,
+        /// Only if its revision is this one
+        #[arg(long, value_name = "REVISION")]
+        if_revision: Option<u32>,
+    },
+}
+
+/// How an account reaches the server, and its key.
+#[derive(Debug, Args)]
+pub struct AsAccount {
+    /// The server's socket for accounts; default STRONGROOM_ACCOUNTS_SOCKET, then /run/strongroom/accounts.sock
+    #[arg(long, value_name = "PATH")]
+    pub accounts_socket: Option<PathBuf>,
+    /// The account's key; default strongroom/credential.key in XDG_DATA_HOME or ~/.local/share
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+}
