@@ -12,5 +12,7 @@ pub(crate) const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 pub(crate) const ALGORITHM: &str = "^(hmac-sha-256|ed25519|ecdsa-p256-sha-256|rsa-pss-3072-sha-256)$";
 /// What wraps the versions of a key.
 pub(crate) const KEY_PROTECTOR: &str = "^(root|password|shares|(rsa|pkcs11|plugin):[a-z0-9-]{1,32})$";
+/// 32 bytes in base64.
+pub(crate) const KEY: &str = "^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$";
 /// Base64 with padding, whose last digit has no bits to spare (RFC 4648, sections 3.5 and 4).
 pub(crate) const BASE64: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";

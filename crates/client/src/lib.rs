@@ -58,5 +58,5 @@ pub use strongroom_envelope::SealedDataKey;
 pub use strongroom_envelope::credential::CredentialError;
 pub use strongroom_envelope::value::{Context, ContextRefusal};
 pub use target::{Target, TargetRefusal};
-pub use transaction::{Transaction, Undo};
+pub use transaction::{Transaction, Undo, Unfinished};
 pub use trust::{Pin, PinRefusal, Trust};

@@ -32,6 +32,17 @@ pub struct Undo {
     pub procedure: String,
     /// What undoes it, if that was recorded.
     pub rollback: Option<SecretBytes>,
+    /// Whether it was recorded and cannot be read any more: a person has to undo the step, and then confirm it.
+    pub unreadable: bool,
+}
+
+/// The transactions that are neither committed nor rolled back.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// In the order they were begun.
+    pub transactions: Vec<Transaction>,
+    /// How many there are beside these that cannot be read; the quarantine lists them.
+    pub unreadable: u32,
 }
 
 impl Transaction {
@@ -68,7 +79,9 @@ impl Transaction {
         rollback: Option<SecretBytes>,
     ) -> Result<u32, ClientError> {
         let length = |part: &Option<SecretBytes>| part.as_ref().map_or(0, SecretBytes::len);
-        let is_one = length(&state) + length(&rollback) <= TOGETHER;
+        // What no request takes is refused as a whole, before anything of it is recorded.
+        let is_refused = length(&state) > TOGETHER || length(&rollback) > TOGETHER;
+        let is_one = is_refused || length(&state) + length(&rollback) <= TOGETHER;
         let (now, later) = if is_one || rollback.is_none() { (state, None) } else { (None, state) };
         let request = StepRequest {
             id: self.id.clone(),
@@ -104,7 +117,7 @@ impl Transaction {
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn commit(self) -> Result<CommitReply, ClientError> {
+    pub async fn commit(&self) -> Result<CommitReply, ClientError> {
         self.client.call(&CommitRequest { id: self.id.clone() }).await
     }
 
@@ -119,6 +132,7 @@ impl Transaction {
             step: undo.step,
             procedure: undo.procedure,
             rollback: undo.rollback_base64.map(WireSecret::into_secret),
+            unreadable: undo.unreadable,
         });
         Ok(undo.collect())
     }
@@ -134,17 +148,18 @@ impl Transaction {
 }
 
 impl Client {
-    /// The transactions that are neither committed nor rolled back, in the order they were begun.
+    /// The transactions that are neither committed nor rolled back.
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn unfinished_transactions(self: &Arc<Self>) -> Result<Vec<Transaction>, ClientError> {
-        let mut found = Vec::new();
+    pub async fn unfinished_transactions(self: &Arc<Self>) -> Result<Unfinished, ClientError> {
+        let mut found = Unfinished { transactions: Vec::new(), unreadable: 0 };
         let mut after = None;
         loop {
             let request = ListRequest { unfinished: true, state: None, after, limit: Some(PAGE) };
-            let ListReply { transactions, next, .. } = self.call(&request).await?;
-            found.extend(transactions.into_iter().map(|found| Transaction::resume(self, found.id)));
+            let ListReply { transactions, next, unreadable } = self.call(&request).await?;
+            found.unreadable += unreadable;
+            found.transactions.extend(transactions.into_iter().map(|found| Transaction::resume(self, found.id)));
             match next {
                 Some(next) => after = Some(next),
                 None => return Ok(found),

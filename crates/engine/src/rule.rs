@@ -62,6 +62,8 @@ pub enum Stop {
     /// What was fetched does not fit together: something changed in between. Fetch everything anew; when that has not
     /// helped eight times it is [`Refusal::Contention`].
     Stale,
+    /// The same; and when it still does not fit by then, what it refers to is lost, and this is the refusal.
+    Lost(Refusal),
     /// It will not do what was asked.
     Refused(Refusal),
 }

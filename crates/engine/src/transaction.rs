@@ -41,7 +41,9 @@ pub const LIST_LIMIT: usize = 1000;
 /// The transaction, or the refusal of a missing one.
 fn existing<'a>(facts: &mut Facts<'a>, action: Action, id: Id) -> Result<&'a TransactionBody, Stop> {
     facts.permit(action, Object::Id(id))?;
-    Ok(facts.record::<TransactionBody>(TransactionBody::record_key(id))?.ok_or_else(|| missing(id))?)
+    let found = facts.record::<TransactionBody>(TransactionBody::record_key(id))?;
+    // What is being removed is in an archive, and not whole here.
+    Ok(found.filter(|found| found.archived_at.is_none()).ok_or_else(|| missing(id))?)
 }
 
 fn missing(id: Id) -> Refusal {

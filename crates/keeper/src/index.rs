@@ -1,6 +1,6 @@
 //! What the store is expected to hold: record key → generation and tag, and name → id, in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 use strongroom_engine::name::Name;
 use strongroom_engine::rule::NameChange;
@@ -112,10 +112,21 @@ impl Index {
         keys
     }
 
-    /// At most `limit` ids of a kind without names, greater than `after`, rising.
+    /// At most `limit` ids of a kind without names, greater than `after`, rising: the smallest of them, without sorting all.
     pub fn ids(&self, kind: RecordKind, after: Option<Id>, limit: usize) -> Vec<Id> {
-        let greater = |key: &RecordKey| after.is_none_or(|after| key.id > after);
-        self.keys_of(kind).into_iter().filter(greater).take(limit).map(|key| key.id).collect()
+        let mut smallest = BinaryHeap::with_capacity(limit + 1);
+        let of_kind = self.entries.keys().filter(|key| key[0] == kind.byte());
+        for id in of_kind.filter_map(|key| RecordKey::from_bytes(key).ok()).map(|key| key.id) {
+            let is_wanted = after.is_none_or(|after| id > after);
+            let is_small = smallest.len() < limit || smallest.peek().is_some_and(|largest| id < *largest);
+            if is_wanted && is_small {
+                smallest.push(id);
+                if smallest.len() > limit {
+                    smallest.pop();
+                }
+            }
+        }
+        smallest.into_sorted_vec()
     }
 
     /// The id that `name` stands for.

@@ -222,10 +222,12 @@ impl<O: Operation> Run<O> {
                     return Ok((done, trace));
                 }
                 Ok(_) => return Err(Halt::refused(Failure::Internal { request_id: self.caller.request_id }, trace)),
-                Err(Stop::Refused(refusal)) => return Err(Halt::refused(refusal.into(), trace)),
-                Err(Stop::Stale) if stale + 1 < ATTEMPTS => {
+                Err(Stop::Stale | Stop::Lost(_)) if stale + 1 < ATTEMPTS => {
                     stale += 1;
                     answers = Answers::default();
+                }
+                Err(Stop::Refused(refusal) | Stop::Lost(refusal)) => {
+                    return Err(Halt::refused(refusal.into(), trace));
                 }
                 Err(Stop::Stale) => {
                     let target = trace.target.clone();

@@ -33,6 +33,17 @@ pub enum EngineError {
     /// Rollback data is not what this engine records.
     #[error("the rollback data of a step is not this engine's: {0}")]
     Undo(#[from] serde_json::Error),
+    /// What undoes a step was recorded and cannot be read any more.
+    #[error("step {step} of {id} has to be undone by hand, then `strongroom tx undone {id} {step}`")]
+    Damaged {
+        /// The transaction.
+        id: String,
+        /// The step.
+        step: u32,
+    },
+    /// There are unfinished transactions that cannot be read.
+    #[error("{0} unfinished transactions cannot be read: `strongroom quarantine list` shows why")]
+    Unreadable(u32),
     /// A file could not be read or moved.
     #[error("{path}: {source}")]
     File {
@@ -59,8 +70,12 @@ impl Engine {
     /// # Errors
     /// What it was about is unfinished then; start it again.
     pub async fn run(&self) -> Result<(), EngineError> {
-        for transaction in self.client.unfinished_transactions().await? {
+        let unfinished = self.client.unfinished_transactions().await?;
+        for transaction in unfinished.transactions {
             self.recover(transaction).await?;
+        }
+        if unfinished.unreadable > 0 {
+            return Err(EngineError::Unreadable(unfinished.unreadable));
         }
         let waiting = self.places.waiting().map_err(|source| failed(&self.places.requests, source))?;
         for request in waiting {
@@ -153,6 +168,9 @@ impl Engine {
                 return Ok(());
             }
             for step in steps {
+                if step.unreadable {
+                    return Err(EngineError::Damaged { id: transaction.id().to_owned(), step: step.step });
+                }
                 if let Some(recorded) = &step.rollback {
                     let Undo { service, delete } = Undo::from_bytes(recorded)?;
                     self.services.delete(&service, &delete, transaction.id())?;

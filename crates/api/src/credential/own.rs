@@ -52,10 +52,11 @@ pub struct EnrollRequest {
     #[schemars(extend("pattern" = form::NAME))]
     pub name: String,
     /// The account's public key, X25519, 32 bytes.
+    #[schemars(extend("pattern" = form::KEY))]
     pub public_key_base64: WireSecret,
-    /// When the account is enrolled with another key: what shows that it still has that one (docs/spec/credential.md).
+    /// When the account is enrolled with another key: what shows that it still has that one, 32 bytes (docs/spec/credential.md).
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "WireSecret")]
+    #[schemars(with = "WireSecret", extend("pattern" = form::KEY))]
     pub proof_base64: Option<WireSecret>,
 }
 

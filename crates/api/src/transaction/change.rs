@@ -139,6 +139,9 @@ pub struct Undo {
     /// What undoes it, in base64, if that was recorded.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub rollback_base64: Option<WireSecret>,
+    /// `true` when it was recorded and cannot be read any more: a person has to undo the step, and then confirm it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unreadable: bool,
 }
 
 /// Confirms that a step is undone.
@@ -209,7 +212,7 @@ impl Example for CommitReply {
 impl Example for RollbackReply {
     fn example() -> Self {
         let rollback_base64 = Some(secret(ROLLBACK));
-        let undo = vec![Undo { step: 1, procedure: "CreateMailbox".to_owned(), rollback_base64 }];
+        let undo = vec![Undo { step: 1, procedure: "CreateMailbox".to_owned(), rollback_base64, unreadable: false }];
         Self { id: EXAMPLE_ID.to_owned(), state: "rolling_back".to_owned(), undo, left: 0 }
     }
 }

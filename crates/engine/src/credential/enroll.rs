@@ -21,7 +21,7 @@ pub struct Enroll {
     /// The account's public key.
     pub public_key: [u8; kem::PUBLIC_KEY],
     /// Shows that the account still has the private key it is enrolled with (docs/spec/credential.md).
-    pub proof: Option<Vec<u8>>,
+    pub proof: Option<[u8; 32]>,
     /// What was seen of the caller's account and of this host.
     pub seen: Seen,
 }
@@ -70,7 +70,7 @@ impl Enroll {
         enrolled: &[u8; kem::PUBLIC_KEY],
     ) -> Result<(), Stop> {
         let refused = || Stop::Refused(Refusal::OtherKeyEnrolled { name: found.name.to_string() });
-        let shown = self.proof.as_deref().ok_or_else(refused)?;
+        let shown = self.proof.as_ref().ok_or_else(refused)?;
         let unsealed = open(facts, id, found)?;
         let bond = found.bond(id);
         let proof_key = credential::proof_key(&unsealed.data_key, bond, enrolled);

@@ -53,7 +53,7 @@ impl Operation for Get {
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<GetReply>, Stop> {
         let found = owned(facts, Self::ACTION, &self.selector)?;
         let credential = found.body;
-        
+        credential.refuse_changed(&self.seen)?;
         let unsealed = open(facts, found.id, credential)?;
         let value = match &credential.public_key {
             None => Released::Clear(unsealed.value),

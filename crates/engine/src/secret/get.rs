@@ -58,8 +58,9 @@ pub(super) fn version_record<'a>(
 ) -> Result<(&'a VersionEntry, &'a SecretVersionBody), Stop> {
     let head: &'a SecretBody = found.body;
     let entry = head.entry(version).ok_or_else(|| missing_version(selector, version.unwrap_or(head.current)))?;
-    // When the head still lists it and it is gone, a later put has pruned it in between.
-    let stored = facts.record::<SecretVersionBody>(entry.record_key())?.ok_or(Stop::Stale)?;
+    // When the head still lists it and it is gone, a later put has pruned it in between; or somebody gave it up.
+    let lost = || Stop::Lost(missing_version(selector, entry.number));
+    let stored = facts.record::<SecretVersionBody>(entry.record_key())?.ok_or_else(lost)?;
     Ok((entry, stored))
 }
 

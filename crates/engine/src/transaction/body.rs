@@ -224,6 +224,17 @@ impl Datum {
     }
 }
 
+impl Datum {
+    /// What people call it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::State => "state",
+            Self::Rollback => "rollback data",
+        }
+    }
+}
+
 impl TransactionState {
     /// Every state.
     pub const ALL: [Self; 4] = [Self::Active, Self::Committed, Self::RollingBack, Self::RolledBack];

@@ -86,6 +86,8 @@ pub struct Undo {
     pub procedure: String,
     /// What undoes it, if that was recorded.
     pub rollback: Option<SecretBytes>,
+    /// Whether it was recorded and cannot be read any more: a person has to undo the step, and then say so.
+    pub unreadable: bool,
 }
 
 impl Operation for Rollback {
@@ -122,18 +124,22 @@ fn hand_back<'a>(facts: &mut Facts<'a>, id: Id, found: &'a TransactionBody) -> R
     if !now.is_empty() {
         let seal = Seal::of(facts, id, found)?;
         for step in &now {
-            match part::open(facts, id, &seal, (step.sequence, Datum::Rollback), step.rollback.as_ref()) {
-                Ok(rollback) => {
-                    undo.push(Undo { sequence: step.sequence, procedure: step.procedure.clone(), rollback });
-                }
-                // What comes before one that cannot be read can be undone; then that one is the first, and named.
-                Err(Stop::Refused(_) | Stop::Stale) if !undo.is_empty() => break,
-                Err(other) => return Err(other),
-            }
+            let (rollback, unreadable) =
+                match part::open(facts, id, &seal, (step.sequence, Datum::Rollback), step.rollback.as_ref()) {
+                    Ok(rollback) => (rollback, false),
+                    Err(stop) if is_damage(&stop) => (None, true),
+                    Err(other) => return Err(other),
+                };
+            undo.push(Undo { sequence: step.sequence, procedure: step.procedure.clone(), rollback, unreadable });
         }
     }
     let left = u32::try_from(todo.len() - undo.len()).unwrap_or(u32::MAX);
     Ok(RollbackReply { id, state: found.state, undo, left })
+}
+
+/// Whether what undoes a step is damaged or given up, so that waiting for a key or trying again does not help.
+const fn is_damage(stop: &Stop) -> bool {
+    matches!(stop, Stop::Lost(_) | Stop::Refused(Refusal::Quarantined { .. } | Refusal::DoesNotOpen))
 }
 
 /// Confirms that a step is undone.

@@ -68,7 +68,8 @@ impl Operation for List {
 
 impl List {
     fn wants(&self, body: &TransactionBody) -> bool {
-        !(self.unfinished && body.state.is_closed()) && self.state.is_none_or(|state| state == body.state)
+        let is_whole = body.archived_at.is_none();
+        is_whole && !(self.unfinished && body.state.is_closed()) && self.state.is_none_or(|state| state == body.state)
     }
 }
 

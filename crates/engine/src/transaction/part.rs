@@ -57,8 +57,9 @@ pub(super) fn stored<'a>(
         return Ok(inline);
     }
     let record = part.record.ok_or(Refusal::DoesNotOpen)?;
-    // When the transaction still names it and it is gone, closing has taken it in meanwhile.
-    let body = facts.record::<PartBody>(PartBody::record_key(record))?.ok_or(Stop::Stale)?;
+    // When the transaction still names it and it is gone, closing has taken it in meanwhile; or somebody gave it up.
+    let lost = || Refusal::NotFound { what: datum.word(), target: format!("step {sequence} of {id}") };
+    let body = facts.record::<PartBody>(PartBody::record_key(record))?.ok_or_else(|| Stop::Lost(lost()))?;
     let belongs = body.transaction == id && body.sequence == sequence && body.datum == datum;
     if belongs { Ok(&body.payload) } else { Err(Refusal::DoesNotOpen.into()) }
 }

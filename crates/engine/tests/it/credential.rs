@@ -58,7 +58,7 @@ fn get(target: &str) -> Get {
     Get { selector: by_name(target), seen: as_bound() }
 }
 
-fn enroll(target: &str, key: &AgreementKey, proof: Option<Vec<u8>>) -> Enroll {
+fn enroll(target: &str, key: &AgreementKey, proof: Option<[u8; 32]>) -> Enroll {
     Enroll { selector: by_name(target), public_key: kem::public(key), proof, seen: as_bound() }
 }
 
@@ -298,16 +298,14 @@ fn another_key_takes_its_place_only_with_proof_of_the_old_one() {
     };
     let (key, bond) = proof_key(&mut shell, "queue");
     let (of_other, other_bond) = proof_key(&mut shell, "audit");
-    let right = credential::proof(&key, bond, &kem::public(&new)).to_vec();
+    let right = credential::proof(&key, bond, &kem::public(&new));
     let wrong = [
         None,
-        Some(Vec::new()),
-        Some(vec![0; 32]),
-        Some(right[..31].to_vec()),
+        Some([0; 32]),
         // For another key, and of another credential of the same account.
-        Some(credential::proof(&key, bond, &kem::public(&third)).to_vec()),
-        Some(credential::proof(&of_other, other_bond, &kem::public(&new)).to_vec()),
-        Some(credential::proof(&of_other, bond, &kem::public(&new)).to_vec()),
+        Some(credential::proof(&key, bond, &kem::public(&third))),
+        Some(credential::proof(&of_other, other_bond, &kem::public(&new))),
+        Some(credential::proof(&of_other, bond, &kem::public(&new))),
     ];
     for proof in wrong {
         assert_eq!(shell.execute(&account(991), &enroll("queue", &new, proof)).unwrap_err(), refused);
@@ -316,7 +314,7 @@ fn another_key_takes_its_place_only_with_proof_of_the_old_one() {
     shell.admin(&set("queue", "three")).unwrap();
     assert_eq!(shell.execute(&account(991), &enroll("queue", &new, Some(right))).unwrap_err(), refused);
     let (key, bond) = proof_key(&mut shell, "queue");
-    let right = credential::proof(&key, bond, &kem::public(&new)).to_vec();
+    let right = credential::proof(&key, bond, &kem::public(&new));
     shell.execute(&account(991), &enroll("queue", &new, Some(right))).unwrap();
     let got = shell.execute(&account(991), &get("queue")).unwrap();
     let (bond, bytes) = sealed(&got);

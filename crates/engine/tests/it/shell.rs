@@ -179,7 +179,7 @@ impl Shell {
                     return self.commit(done.commit).ok().map(|()| Ok(done.reply));
                 }
                 Err(Stop::Refused(refusal)) => return Some(Err(refusal)),
-                Err(Stop::Stale) => return None,
+                Err(Stop::Stale | Stop::Lost(_)) => return None,
                 Err(Stop::Need(needs)) => {
                     assert!(!needs.is_empty(), "a rule that stops says what it needs");
                     needs.into_iter().for_each(|need| self.fulfil(need, &mut answers));

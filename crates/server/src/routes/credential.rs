@@ -56,12 +56,8 @@ impl Route for wire::EnrollRequest {
 
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::EnrollReply, Failed> {
         let selector = Selector::parse(&self.name)?;
-        let public_key = self.public_key_base64.into_secret();
-        let public_key = public_key.expose().try_into().map_err(|_| Refusal::Invalid {
-            field: "public_key_base64",
-            reason: "a public key has 32 bytes".to_owned(),
-        })?;
-        let proof = self.proof_base64.map(|proof| proof.into_secret().expose().to_vec());
+        let public_key = key_of("public_key_base64", self.public_key_base64)?;
+        let proof = self.proof_base64.map(|proof| key_of("proof_base64", proof)).transpose()?;
         let seen = shell.accounts.seen(&shell.keeper, &caller.principal).await.map_err(Failed::Shell)?;
         let enroll = rule::Enroll { selector, public_key, proof, seen };
         let rule::EnrollReply { id, name, revision } = shell.keeper.execute(caller, enroll).await?;
@@ -118,6 +114,11 @@ impl Route for wire::DeleteRequest {
         let rule::DeleteReply { id, name, .. } = shell.keeper.execute(caller, delete).await?;
         Ok(wire::DeleteReply { id: id.to_string(), name: name.to_string() })
     }
+}
+
+fn key_of(field: &'static str, given: WireSecret) -> Result<[u8; 32], Refusal> {
+    let invalid = |_| Refusal::Invalid { field, reason: "it has 32 bytes".to_owned() };
+    given.into_secret().expose().try_into().map_err(invalid)
 }
 
 /// How a binding stands: `uid` is what the account's name stands for now.

@@ -62,6 +62,7 @@ impl Route for wire::RollbackRequest {
             step: undo.sequence,
             procedure: undo.procedure,
             rollback_base64: undo.rollback.map(WireSecret::new),
+            unreadable: undo.unreadable,
         });
         let undo = undo.collect();
         Ok(wire::RollbackReply { id: id.to_string(), state: state.word().to_owned(), undo, left })

@@ -1,5 +1,5 @@
 //! The server as its callers see it: a real one, on a socket and on TCP, over a real keeper in folders of its own.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod administration;
 mod canary;

@@ -63,7 +63,7 @@ async fn a_life(client: &Arc<Client>) {
     // Dropped, it is unfinished and not lost.
     let id = transaction.id().to_owned();
     drop(transaction);
-    let mut found = client.unfinished_transactions().await.unwrap();
+    let mut found = client.unfinished_transactions().await.unwrap().transactions;
     assert_eq!(found.iter().map(Transaction::id).collect::<Vec<_>>(), [id.as_str()]);
     let transaction = found.remove(0);
     let got = transaction.get(0).await.unwrap();

@@ -41,7 +41,7 @@ pub fn run(here: &Here<'_>, tx: Tx) -> Result<(), Failure> {
         Tx::Rollback { id } => here.call(|client, output| rollback(client, output, id)),
         Tx::Undone { id, step } => here.call(|client, output| async move {
             let reply = client.call(&UndoneRequest { id, step }).await?;
-            output.answer(&reply, || format!("{} {}, {} steps left", reply.id, reply.state, reply.left));
+            output.answer(&reply, || format!("{} {}, steps left: {}", reply.id, reply.state, reply.left));
             Ok(())
         }),
         Tx::Show { id } => here.call(|client, output| async move {
@@ -106,7 +106,8 @@ async fn rollback(client: Client, output: &Output, id: String) -> Result<(), Fai
         return Ok(());
     }
     for undo in reply.undo {
-        output.text(&format!("-- step {}: {}", undo.step, undo.procedure));
+        let damage = if undo.unreadable { " (what undoes it cannot be read any more)" } else { "" };
+        output.text(&format!("-- step {}: {}{damage}", undo.step, undo.procedure));
         data(output, undo.rollback_base64)?;
     }
     let more = if reply.left > 0 { format!("; {} more after these are undone", reply.left) } else { String::new() };

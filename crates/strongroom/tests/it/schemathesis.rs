@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use strongroom_api::credential;
 use strongroom_api::lock::LockRequest;
 use strongroom_api::secret::PutRequest;
 use strongroom_api::setting::{SetRequest, Value};
@@ -51,16 +52,21 @@ impl Asked {
         issued.token.into_token().expose().to_owned()
     }
 
-    /// A secret and a setting of this name.
+    /// A secret, a setting and a credential of this name; the credential is for the account of this test.
     fn put(&self, name: &str) {
         let value_base64 = WireSecret::new(SecretBytes::from_slice(b"x"));
         let put = PutRequest { name: name.to_owned(), value_base64, expected_version: None, keep: None };
+        let own = std::process::Command::new("id").arg("-un").output().unwrap().stdout;
+        let account = String::from_utf8(own).unwrap().trim().to_owned();
+        let value_base64 = WireSecret::new(SecretBytes::from_slice(b"x"));
+        let bind = credential::SetRequest { name: name.to_owned(), account, value_base64, expected_revision: None };
         let (name, class) = (name.to_owned(), None);
         let set = SetRequest { name, value: Value::Boolean(true), class, expected_revision: None };
         self.runtime.block_on(async {
             let client = self.deployment.client().await;
             client.call(&put).await.unwrap();
             client.call(&set).await.unwrap();
+            client.call(&bind).await.unwrap();
         });
     }
 
@@ -175,6 +181,8 @@ fn as_the_service_account() {
         "key.unlock",
         "key.change_password",
         "protector.replace",
+        "credential.rebind",
+        "credential.delete",
     ];
     let sure = |word: &&str| !never.contains(word) && !by_chance.contains(word);
     for operation in OPERATIONS.iter().map(|operation| operation.word).filter(sure) {

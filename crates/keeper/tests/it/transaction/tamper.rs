@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use strongroom_engine::rule::Refusal;
 use strongroom_engine::transaction::{List, PartBody, Rollback};
 use strongroom_envelope::{Id, RecordKey, RecordKind, body};
 use strongroom_keeper::Keeper;
-use strongroom_keeper::facade::Release;
+use strongroom_keeper::facade::{Failure, Release};
 
 use super::{begin, commit, content, listed, read, rollback, shown, step, undone};
 use crate::insider::Insider;
@@ -83,11 +84,15 @@ impl Filled {
         assert_eq!(quarantined(commit(keeper, self.ids[4]).await), Some("older"), "no step is forgotten");
         // Their heads are right, so what is known about them is.
         assert_eq!(shown(keeper, self.ids[2]).await.unwrap().steps, 2);
-        // What undoes the second step can be read; what undoes the first cannot.
-        let reply = keeper.execute(admin(), Rollback { id: self.ids[2] }).await.unwrap();
-        assert_eq!((reply.undo.len(), reply.undo[0].sequence, reply.left), (1, 2, 1));
+        // What undoes the second step can be read; what undoes the first cannot, and that is said.
+        let told = async || {
+            let reply = keeper.execute(admin(), Rollback { id: self.ids[2] }).await.unwrap();
+            assert_eq!(reply.left, 0);
+            reply.undo.iter().map(|undo| (undo.sequence, undo.rollback.is_some(), undo.unreadable)).collect::<Vec<_>>()
+        };
+        assert_eq!(told().await, [(2, true, false), (1, false, true)]);
         undone(keeper, self.ids[2], 2).await.unwrap();
-        assert_eq!(quarantined(rollback(keeper, self.ids[2]).await), Some("unreadable"));
+        assert_eq!(told().await, [(1, false, true)]);
         let whole = read(keeper, self.ids[5]).await.unwrap();
         assert_eq!(whole.steps[0].1, content("r1 of 5", 5000));
         let mut served = [self.ids[2], self.ids[3], self.ids[5]];
@@ -158,7 +163,8 @@ async fn a_part_that_was_given_up() {
     let keeper = filled.site.start();
     assert_eq!(quarantined(read(&keeper, filled.ids[4]).await), Some("missing"));
     keeper.quarantine_release(admin(), place(&gone), Release::Delete).await.unwrap();
-    assert!(read(&keeper, filled.ids[4]).await.is_err(), "nothing is served as if it were whole");
+    let missing = Failure::Refused(Refusal::NotFound { what: "state", target: format!("step 2 of {}", filled.ids[4]) });
+    assert_eq!(read(&keeper, filled.ids[4]).await.unwrap_err(), missing, "nothing is served as if it were whole");
     assert_eq!(commit(&keeper, filled.ids[4]).await.unwrap().steps, 2);
     // Another one like it is undone as far as it goes.
     let gone = filled.part(5, 1);
@@ -166,8 +172,9 @@ async fn a_part_that_was_given_up() {
     keeper.verify(admin()).await.unwrap();
     keeper.quarantine_release(admin(), place(&gone), Release::Delete).await.unwrap();
     let reply = keeper.execute(admin(), Rollback { id: filled.ids[5] }).await.unwrap();
-    assert_eq!((reply.undo.len(), reply.left), (1, 1));
+    assert_eq!((reply.undo.len(), reply.undo[0].unreadable, reply.undo[1].unreadable, reply.left), (2, false, true, 0));
     assert_eq!(undone(&keeper, filled.ids[5], 2).await.unwrap().left, 1);
+    // A person has undone it, and says so.
     assert_eq!(undone(&keeper, filled.ids[5], 1).await.unwrap().state.word(), "rolled_back");
     keeper.stop();
 }

@@ -29,7 +29,9 @@ impl Story<'_> {
         self.deployment.start()?;
         let client = self.shared().await?;
         let unfinished = client.unfinished_transactions().await?;
-        let [transaction] = unfinished.as_slice() else { return self.check(false, "one transaction is unfinished") };
+        let [transaction] = unfinished.transactions.as_slice() else {
+            return self.check(false, "one transaction is unfinished");
+        };
         self.check(transaction.id() == id, "after the start one transaction is unfinished: this one")?;
         let undo = transaction.rollback().await?;
         let handed: Vec<&str> = undo.iter().map(|undo| undo.procedure.as_str()).collect();
@@ -37,7 +39,7 @@ impl Story<'_> {
         for step in &undo {
             transaction.undone(step.step).await?;
         }
-        let left = client.unfinished_transactions().await?.len();
+        let left = client.unfinished_transactions().await?.transactions.len();
         self.check(left == 0, "each step is confirmed as undone, and nothing is left half done")?;
         let areas = client.call(&CoverageRequest {}).await?.areas;
         let covered = areas.iter().find(|area| area.what.starts_with("transactions"));
