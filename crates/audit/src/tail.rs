@@ -226,7 +226,8 @@ fn summarise(volume: &dyn Volume, scans: &[Scan], blank: Vec<(u64, u64)>) -> Res
     };
     let mut pieces = vec![(scans[at].number, seen.end)];
     pieces.extend(scans[at + 1..].iter().map(|scan| (scan.number, 0)));
-    let torn = newest.length - newest.whole + blank.iter().map(|(_, length)| length).sum::<u64>();
+    // A segment that grew while it was read has more whole lines than bytes at first.
+    let torn = newest.length.saturating_sub(newest.whole) + blank.iter().map(|(_, length)| length).sum::<u64>();
     Ok(Tail {
         last: newest.last,
         last_epoch: scans.iter().filter_map(|scan| scan.last_epoch).max_by_key(|&(epoch, _)| epoch),

@@ -39,6 +39,10 @@ const SECONDS: &str = "5";
 /// 32 bytes.
 const VALUE: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
+const DOCUMENT: &str = r#"<request id="7"><data><user name="anna" password="canary"/></data><procedure namespace="mail" name="CreateMailbox" sensitive="true"><execute namespace="directory" procedure="CreateUser"/></procedure></request>"#;
+const STATE: &str = r#"{"mailbox":"anna","quota":2048}"#;
+const ROLLBACK: &str = r#"<execute namespace="mail" procedure="DeleteMailbox"><data mailbox="anna"/></execute>"#;
+
 struct Silent;
 
 impl Journal for Silent {
@@ -97,11 +101,38 @@ async fn run(folder: &Path) {
     let put = put.replace("new/", "bench/");
     let updates = drive(folder, &address, &format!("{head}{}", requests(&put, SECRETS, &scattered))).await;
     figure("random updates among 100,000 secrets over HTTP and TLS", updates, "8,000/s", updates / 8_000.0, 1.0);
+    transactions(folder, &address, &head).await;
     server.stop().await;
 }
 
 fn authorized(token: &str) -> String {
     format!("wrk.headers['content-type'] = 'application/json'\nwrk.headers['authorization'] = 'Bearer {token}'\n")
+}
+
+/// Begin, step, commit, each of whichever transaction is next; the generator reads the ids out of the answers.
+async fn transactions(folder: &Path, address: &str, head: &str) {
+    let (document, state, rollback) = (STANDARD.encode(DOCUMENT), STANDARD.encode(STATE), STANDARD.encode(ROLLBACK));
+    let script = format!(
+        r#"local begun, done = {{}}, {{}}
+request = function()
+ local id = table.remove(done)
+ if id then return wrk.format('POST', '/api/v1/tx/commit', nil, '{{"id":"' .. id .. '"}}') end
+ id = table.remove(begun)
+ if id then
+  return wrk.format('POST', '/api/v1/tx/step', nil, '{{"id":"' .. id .. '","procedure":"CreateMailbox","state_base64":"{state}","rollback_base64":"{rollback}"}}')
+ end
+ return wrk.format('POST', '/api/v1/tx/begin', nil, '{{"document_base64":"{document}"}}')
+end
+response = function(status, headers, body)
+ local id = string.match(body, '"id":"([^"]+)"')
+ if string.find(body, '"sensitive":', 1, true) then begun[#begun + 1] = id end
+ if string.find(body, '"step":', 1, true) then done[#done + 1] = id end
+end
+"#
+    );
+    let transactions = drive(folder, address, &format!("{head}{script}")).await / 3.0;
+    let what = "transactions (begin, step, commit) over HTTP and TLS, encrypted and audited";
+    figure(what, transactions, "4,000/s", transactions / 4000.0, 1.0);
 }
 
 /// Values of 64 bytes, one a request and a hundred a request, against a handler that reads the same body and answers as many bytes.

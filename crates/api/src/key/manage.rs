@@ -256,7 +256,7 @@ pub struct LimitRequest {
     pub name: String,
     /// How often, 1 to 10^15; null for as often as one likes.
     #[serde(deserialize_with = "nullable")]
-    #[schemars(required, range(min = 1, max = 1_000_000_000_000_000_u64))]
+    #[schemars(required, extend("type" = ["integer", "null"]), range(min = 1, max = 1_000_000_000_000_000_u64))]
     pub limit: Option<u64>,
 }
 

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{EXAMPLE_ID, secret};
+use crate::form;
 use crate::operation::Example;
 use crate::wire::{WireSecret, present};
 
@@ -39,13 +40,15 @@ pub struct StepRequest {
     #[schemars(extend("format" = "uuid"))]
     pub id: String,
     /// The procedure that was run, or is about to be: 1 to 256 bytes without control characters.
-    #[schemars(length(min = 1, max = 256))]
+    #[schemars(length(min = 1, max = 256), extend("pattern" = form::LINE))]
     pub procedure: String,
     /// The state after it, in base64.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WireSecret")]
     pub state_base64: Option<WireSecret>,
     /// What undoes it, in base64.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WireSecret")]
     pub rollback_base64: Option<WireSecret>,
 }
 
@@ -58,6 +61,7 @@ pub struct StateRequest {
     #[schemars(extend("format" = "uuid"))]
     pub id: String,
     /// The step.
+    #[schemars(range(max = u32::MAX))]
     pub step: u32,
     /// The state after it, in base64.
     pub state_base64: WireSecret,
@@ -138,6 +142,7 @@ pub struct Undo {
     pub procedure: String,
     /// What undoes it, in base64, if that was recorded.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WireSecret")]
     pub rollback_base64: Option<WireSecret>,
     /// `true` when it was recorded and cannot be read any more: a person has to undo the step, and then confirm it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -153,6 +158,7 @@ pub struct UndoneRequest {
     #[schemars(extend("format" = "uuid"))]
     pub id: String,
     /// The step: the last one that is not undone.
+    #[schemars(range(max = u32::MAX))]
     pub step: u32,
 }
 

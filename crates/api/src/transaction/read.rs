@@ -94,6 +94,7 @@ pub struct GetRequest {
     pub id: String,
     /// Only steps after this one; 0 for the request and the first steps.
     #[serde(default)]
+    #[schemars(range(max = u32::MAX))]
     pub after: u32,
 }
 
@@ -144,13 +145,15 @@ pub struct ListRequest {
     pub unfinished: bool,
     /// Only those in this state: `active`, `committed`, `rolling_back`, `rolled_back`.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("enum" = ["active", "committed", "rolling_back", "rolled_back"]))]
     pub state: Option<String>,
     /// Only those begun after this one: `next` of the page before.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "uuid"))]
     pub after: Option<String>,
     /// At most so many are looked at; 100 when not given, 1,000 at most.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1000))]
+    #[schemars(with = "u32", range(min = 1, max = 1000))]
     pub limit: Option<u32>,
 }
 
@@ -172,7 +175,8 @@ pub struct ListReply {
 #[schemars(rename = "TxArchiveRequest")]
 #[serde(deny_unknown_fields)]
 pub struct ArchiveRequest {
-    /// Only those that were closed at least so long ago.
+    /// Only those that were closed at least so long ago, a hundred years at most.
+    #[schemars(range(max = 3_155_760_000_u64))]
     pub older_than_seconds: u64,
 }
 

@@ -121,8 +121,15 @@ impl Route for wire::ListRequest {
     }
 }
 
+/// The longest age that is asked for, seconds.
+const LONGEST_AGE: u64 = 3_155_760_000;
+
 impl Route for wire::ArchiveRequest {
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::ArchiveReply, Failed> {
+        if self.older_than_seconds > LONGEST_AGE {
+            let reason = format!("choose 0 to {LONGEST_AGE}, a hundred years");
+            return Err(Refusal::Invalid { field: "older_than_seconds", reason }.into());
+        }
         archive::run(shell, caller, self.older_than_seconds).await
     }
 }
