@@ -5,6 +5,7 @@ Everything is derived from fixed labels, so that the same bytes come out on ever
 
 import cases_chain
 import cases_clear
+import cases_columns
 import cases_files
 import cases_sealed
 from case_kit import CASES
@@ -23,5 +24,9 @@ for make in (
     cases_chain.anchors,
     cases_clear.protectors,
     cases_clear.audit_lines,
+    cases_columns.cells,
+    cases_columns.envelopes,
+    cases_columns.manifests,
+    cases_columns.type_names,
 ):
     make()

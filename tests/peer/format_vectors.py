@@ -12,6 +12,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import columns  # noqa: E402
 import formats as f  # noqa: E402
 import streams  # noqa: E402
 from format_cases import CASES  # noqa: E402
@@ -114,6 +115,28 @@ def outcome_audit_line(v):
     assert f.render_line(line, ("mac", "signature")).decode() == v["without_signature"]
 
 
+def outcome_cell(v):
+    plain = columns.open_cell(v["key"], v["cell"])
+    assert plain == v["plain"] and columns.key_check(v["key"]) == v["check"]
+    iv = v["cell"][33:49] if v["mode"] == "randomized" else None
+    assert columns.seal_cell(v["key"], plain, iv) == v["cell"]
+
+
+def outcome_column_envelope(v):
+    path, column_key = columns.open_envelope(v["master"], v["envelope"])
+    assert column_key == v["column_key"] and columns.key_check(column_key) == v["check"]
+    assert v["path"] in (path.decode("utf-16-le", "replace"), path.decode("utf-8", "replace"))
+
+
+def outcome_manifest(v):
+    read = columns.read_manifest(v["public"], v["document"], v["signature"])
+    assert (read["sequence"], len(read["columns"]), len(read["keys"])) == (v["sequence"], v["columns"], v["keys"])
+
+
+def outcome_column_type(v):
+    assert columns.type_name(v["key"], v["type"], v["mode"]) == v["type_name"] and len(v["type_name"]) <= 52
+
+
 OUTCOMES = {name[8:]: item for name, item in globals().items() if name.startswith("outcome_")}
 
 
@@ -165,6 +188,8 @@ def seeds():
         "snapshot_page": ("snapshot", "body"), "anchor_slot": ("anchor", "slot"),
         "two_tier": ("two_tier", "sealed"), "stream_header": ("stream", "stream"),
         "protector": ("protector", "stored"), "body": ("protector", "body"), "audit_line": ("audit_line", "line"),
+        "column_envelope": ("column_envelope", "envelope"),
+        "manifest": ("manifest", "document"),
     }  # fmt: skip
     for target, (form, field) in fields.items():
         chosen = {}

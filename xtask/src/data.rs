@@ -45,6 +45,13 @@ pub const PACKAGES: &[Package] = &[
         used_to: "count how often a PIN is tried",
         probe: ("sh", &["-c", "test -e /usr/lib/$(uname -m)-linux-gnu/pkcs11-spy.so"]),
     },
+    Package {
+        name: "postgresql",
+        used_to: "encrypt the columns of a real database",
+        probe: ("sh", &["-c", "ls /usr/lib/postgresql/*/bin/initdb"]),
+    },
+    Package { name: "nodejs", used_to: "exchange cells with another implementation", probe: ("node", &["--version"]) },
+    Package { name: "npm", used_to: "install the other implementation of cells", probe: ("npm", &["--version"]) },
     Package { name: "strace", used_to: "inject failing system calls", probe: ("strace", &["-V"]) },
     Package { name: "systemd", used_to: "verify the service unit", probe: ("systemd-analyze", &["--version"]) },
 ];
@@ -57,8 +64,20 @@ pub struct PythonTool {
     pub requirements: &'static str,
 }
 
-pub const PYTHON_TOOLS: &[PythonTool] =
-    &[PythonTool { name: "schemathesis", requirements: "crates/strongroom/tests/schemathesis/requirements.txt" }];
+pub const PYTHON_TOOLS: &[PythonTool] = &[
+    PythonTool { name: "schemathesis", requirements: "crates/strongroom/tests/schemathesis/requirements.txt" },
+    PythonTool { name: "psycopg", requirements: "crates/column-pg/tests/psycopg/requirements.txt" },
+];
+
+/// Packages from the public registry of Node.
+pub struct NodeTool {
+    /// Their directory below that of all builds.
+    pub name: &'static str,
+    /// Where `package.json` and the lock file are: exact versions with their digests.
+    pub folder: &'static str,
+}
+
+pub const NODE_TOOLS: &[NodeTool] = &[NodeTool { name: "tedious", folder: "crates/column/tests/tedious" }];
 
 /// A checked-in file that the development binary prints.
 pub struct Generated {
@@ -91,6 +110,8 @@ pub const BENCHES: &[Bench] = &[
     Bench { package: "strongroom-keeper", name: "keeper" },
     Bench { package: "strongroom-keeper", name: "transactions" },
     Bench { package: "strongroom-server", name: "http" },
+    Bench { package: "strongroom-column", name: "cell" },
+    Bench { package: "strongroom-column-pg", name: "enable" },
 ];
 
 /// Something that can run for many rounds.
@@ -144,6 +165,12 @@ pub const TORTURES: &[Torture] = &[
         rounds: 500,
         does: "the example engine, and now and then its server, killed while it provisions; each request is done or undone",
         words: &["test", "--package=strongroom", "--test=it", "--", "provisioning", "--nocapture"],
+    },
+    Torture {
+        name: "columns",
+        rounds: 100,
+        does: "the program that encrypts a column killed while three write; nothing is lost, and it goes on",
+        words: &["test", "--package=strongroom-column-pg", "--test=it", "--", "enable::concurrent", "--nocapture"],
     },
     Torture {
         name: "schemathesis",
@@ -206,7 +233,13 @@ pub const CRATES: &[CrateRule] = &[
         may_use: &["keeper", "engine", "api", "secret", "crypto", "envelope", "audit"],
         never: &[],
     },
-    CrateRule { name: "strongroom", may_use: &["client", "api", "server", "keeper", "audit", "secret"], never: &[] },
+    CrateRule { name: "column", may_use: &["secret", "crypto"], never: PURE },
+    CrateRule { name: "column-pg", may_use: &["column", "client", "api", "secret", "crypto"], never: &[] },
+    CrateRule {
+        name: "strongroom",
+        may_use: &["client", "api", "server", "keeper", "audit", "column", "column-pg", "secret"],
+        never: &[],
+    },
     // What it can do, any program can do.
     CrateRule { name: "example-provisioning", may_use: &["client", "secret"], never: &[] },
     CrateRule {
@@ -271,14 +304,15 @@ pub const RESERVED: &[Reserved] = &[
 pub const EXPOSURES: &[(&str, usize)] = &[
     ("api", 12),
     ("audit", 6),
-    ("client", 18),
-    ("crypto", 22),
-    ("engine", 45),
+    ("client", 20),
+    ("column-pg", 0),
+    ("crypto", 27),
+    ("engine", 47),
     ("envelope", 34),
     ("keeper", 33),
     ("protector", 37),
-    ("server", 15),
-    ("strongroom", 41),
+    ("server", 17),
+    ("strongroom", 43),
 ];
 
 pub const FILE_LINES: usize = 600;

@@ -6,6 +6,7 @@ mod check;
 mod command;
 mod data;
 mod generated;
+mod node;
 mod packages;
 mod python;
 mod service;

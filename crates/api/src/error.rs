@@ -66,6 +66,9 @@ codes! {
     /// The account or the host is another one than when the credential was bound.
     AccountChanged = "account_changed", 403, exit 4, retry false,
         "when the account of today shall have it, an administrator binds it anew with `strongroom credential rebind`";
+    /// The client certificate is the right one, and has expired or is not valid yet.
+    CertificateNotValid = "certificate_not_valid", 403, exit 4, retry false,
+        "renew the certificate with the same key, which keeps its pin; for another key an administrator binds the credential anew with `strongroom credential rebind`";
     /// The password, or what else a person gave, does not open the protector.
     ProtectorDoesNotOpen = "protector_does_not_open", 403, exit 4, retry false,
         "check the password; it is taken byte for byte, a final newline included";
@@ -87,7 +90,7 @@ codes! {
     /// The name is taken.
     NameTaken = "name_taken", 409, exit 5, retry false,
         "choose another name, or change what has this one";
-    /// Another version is there than was expected.
+    /// Another version or revision is there than was expected.
     VersionConflict = "version_conflict", 409, exit 5, retry false,
         "read it again and decide anew";
     /// The version's state does not let it do this.

@@ -5,6 +5,7 @@
 //! [`openapi::document`] prints it; nothing else names a route.
 
 pub mod audit;
+pub mod column;
 pub mod coverage;
 pub mod credential;
 pub mod doctor;

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    audit, coverage, credential, doctor, job, key, lock, protector, quarantine, secret, setting, status, store, token,
-    transaction, upgrade,
+    audit, column, coverage, credential, doctor, job, key, lock, protector, quarantine, secret, setting, status, store,
+    token, transaction, upgrade,
 };
 
 /// What every path of the table begins with.
@@ -158,6 +158,14 @@ operations! {
         "Open the protector of a key.";
     key::ChangePasswordRequest => key::Key, "key.change_password", changes: true, while_locked: false,
         "Change the password of a key; nothing that is sealed under it changes.";
+    column::KeyRequest => column::KeyReply, "column.key", changes: false, while_locked: false,
+        "Make a column encryption key, wrapped under the active version of a master key.";
+    column::UnwrapRequest => column::UnwrapReply, "column.unwrap", changes: false, while_locked: false,
+        "Open a column encryption key.";
+    column::RewrapRequest => column::RewrapReply, "column.rewrap", changes: false, while_locked: false,
+        "Wrap a column encryption key again, under the active version of a master key; the key never leaves the server.";
+    column::SignRequest => column::SignReply, "column.sign", changes: false, while_locked: false,
+        "Sign the metadata of an RSA master key, as Microsoft's Always Encrypted does.";
     transaction::BeginRequest => transaction::BeginReply, "tx.begin", changes: true, while_locked: false,
         "Record a request document, and begin its transaction.";
     transaction::StepRequest => transaction::StepReply, "tx.step", changes: true, while_locked: false,

@@ -62,15 +62,24 @@ impl Client {
     /// # Errors
     /// As [`Client::connect`].
     pub async fn connect_with(target: Target, patience: Patience) -> Result<Self, ClientError> {
+        let client = Self::at(target, patience)?;
+        client.connection().await?;
+        Ok(client)
+    }
+
+    /// A client that connects when it is first used: for a program that runs while the server does not.
+    ///
+    /// # Errors
+    /// When the target cannot be used.
+    pub fn at(target: Target, patience: Patience) -> Result<Self, ClientError> {
         let endpoint = Endpoint::of(&target)?;
         let name = target.to_string();
         let authorization = match target {
             Target::Socket(_) | Target::Accounts(_) => None,
-            Target::Tcp { token, .. } => Some(bearer(&token)?),
+            Target::Tcp { token, .. } | Target::Certified { token: Some(token), .. } => Some(bearer(&token)?),
+            Target::Certified { token: None, .. } => None,
         };
-        let client = Self { target: name, endpoint, authorization, patience, connection: Mutex::new(None) };
-        client.connection().await?;
-        Ok(client)
+        Ok(Self { target: name, endpoint, authorization, patience, connection: Mutex::new(None) })
     }
 
     /// Asks for the operation this request belongs to. A change gets an idempotency key of its own.

@@ -30,16 +30,17 @@ pub(crate) enum Endpoint {
 
 impl Endpoint {
     pub fn of(target: &Target) -> Result<Self, ClientError> {
-        let (address, trust) = match target {
+        let (address, trust, certificate) = match target {
             Target::Socket(directory) => return Ok(Self::Socket(directory.clone())),
             Target::Accounts(socket) => return Ok(Self::Accounts(socket.clone())),
-            Target::Tcp { address, trust, .. } => (address, trust),
+            Target::Tcp { address, trust, .. } => (address, trust, None),
+            Target::Certified { address, trust, certificate, .. } => (address, trust, Some(certificate)),
         };
         let unusable = |source| ClientError::Address { address: address.clone(), source };
         let parts = parse_address(address).map_err(unusable)?;
         let name = ServerName::try_from(parts.host.to_owned()).map_err(|_| unusable(TargetRefusal::Host))?;
         let trust = trust.as_ref().ok_or_else(|| ClientError::NoTrust { address: address.clone() })?;
-        let settings = Arc::new(tls_settings(trust)?);
+        let settings = Arc::new(tls_settings(trust, certificate)?);
         Ok(Self::Tls { host: parts.host.to_owned(), port: parts.port, name, settings })
     }
 }

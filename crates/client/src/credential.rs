@@ -5,7 +5,7 @@ use core::fmt;
 use strongroom_api::credential::{EnrollReply, EnrollRequest, GetReply, GetRequest};
 use strongroom_api::{Code, WireSecret};
 use strongroom_envelope::Id;
-use strongroom_envelope::credential::{self as sealed, Bond, CredentialError, Opened};
+use strongroom_envelope::credential::{self as sealed, Bond, CredentialError, NO_UID, Opened};
 use strongroom_secret::SecretBytes;
 
 use crate::call::Client;
@@ -65,11 +65,12 @@ pub enum EnrollError {
 }
 
 impl Client {
-    /// Reads a credential of the account this process runs under, by name or id. The target is a socket of the server.
+    /// Reads a credential of the account this process runs under, by name or id. The target is a socket of the server, or the
+    /// server over TLS with a client certificate ([`crate::Target::Certified`]).
     ///
     /// # Errors
     /// As [`Client::call`]: with the code `denied` for another account's, with `account_changed` when the account or the host is
-    /// not what it was.
+    /// not what it was, with `certificate_not_valid` when the certificate has expired.
     pub async fn credential_get(&self, name: &str) -> Result<Credential, ClientError> {
         let reply = self.call(&GetRequest { name: name.to_owned() }).await?;
         let GetReply { id, name, revision, uid, value_base64, sealed_base64, .. } = reply;
@@ -77,7 +78,7 @@ impl Client {
             (Some(value), None) => CredentialValue::Clear(value.into_secret()),
             (None, Some(sealed)) => {
                 let parsed = Id::parse(&id).map_err(|_| self.not_as_asked("the credential's id is none"))?;
-                let bond = Bond { id: parsed, revision, uid };
+                let bond = Bond { id: parsed, revision, uid: uid.unwrap_or(NO_UID) };
                 CredentialValue::Sealed(SealedCredential { bond, sealed: sealed.into_secret() })
             }
             _ => return Err(self.not_as_asked("a credential has one value")),

@@ -2,14 +2,16 @@
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, Stat};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use strongroom_crypto::{kem, random};
 use strongroom_secret::{AgreementKey, KEY_BYTES, SecretBytes};
+
+use crate::private_file::{self, NotOpened};
 
 /// The key of an account.
 #[derive(Debug)]
@@ -102,20 +104,9 @@ impl CredentialKey {
     /// See [`CredentialKeyError`]; also when others could read the file.
     pub fn read(path: &Path) -> Result<Self, CredentialKeyError> {
         let malformed = || CredentialKeyError::Malformed { path: path.to_owned() };
-        // Without NONBLOCK a pipe of that name would wait forever.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
-            Errno::NOENT => CredentialKeyError::Missing { path: path.to_owned() },
-            Errno::LOOP => refused(path, "it is a symbolic link"),
-            other => CredentialKeyError::Failed { path: path.to_owned(), source: other.into() },
-        })?;
-        let found = stat(&file, path)?;
-        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
-            return Err(refused(path, "it is not a regular file"));
-        }
-        refuse_others(&found, path, 0o077)?;
+        let (mut file, length) = private_file::open(path).map_err(|why| not_opened(path, why))?;
         let mut content = SecretBytes::from_vec(vec![0; LENGTH]);
-        if usize::try_from(found.st_size) != Ok(LENGTH) || File::from(file).read_exact(content.expose_mut()).is_err() {
+        if usize::try_from(length) != Ok(LENGTH) || file.read_exact(content.expose_mut()).is_err() {
             return Err(malformed());
         }
         let key = content.expose().strip_prefix(BEGIN).ok_or_else(malformed)?;
@@ -156,23 +147,16 @@ fn folder_of(path: &Path) -> Result<(OwnedFd, &Path), CredentialKeyError> {
         Errno::LOOP | Errno::NOTDIR => refused(folder, "it is a symbolic link"),
         other => failed(other.into()),
     })?;
-    refuse_others(&stat(&open, folder)?, folder, 0o022)?;
+    private_file::refuse_others(&open, 0o022).map_err(|why| not_opened(folder, why))?;
     Ok((open, name))
 }
 
-/// Refuses what is not this account's, or gives others one of these rights.
-fn refuse_others(found: &Stat, path: &Path, rights: u32) -> Result<(), CredentialKeyError> {
-    if found.st_uid != rustix::process::geteuid().as_raw() {
-        return Err(refused(path, "it belongs to another account"));
+fn not_opened(path: &Path, why: NotOpened) -> CredentialKeyError {
+    match why {
+        NotOpened::Missing => CredentialKeyError::Missing { path: path.to_owned() },
+        NotOpened::Unsafe(what) => refused(path, what),
+        NotOpened::Failed(source) => CredentialKeyError::Failed { path: path.to_owned(), source },
     }
-    if found.st_mode & rights != 0 {
-        return Err(refused(path, "others have rights on it"));
-    }
-    Ok(())
-}
-
-fn stat(open: &impl AsFd, path: &Path) -> Result<Stat, CredentialKeyError> {
-    rustix::fs::fstat(open).map_err(|errno| CredentialKeyError::Failed { path: path.to_owned(), source: errno.into() })
 }
 
 fn refused(path: &Path, what: &'static str) -> CredentialKeyError {

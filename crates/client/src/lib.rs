@@ -31,11 +31,14 @@
 
 mod bring;
 mod call;
+mod client_certificate;
+mod column;
 mod connection;
 mod credential;
 mod credential_key;
 mod error;
 mod local;
+mod private_file;
 mod retry_key;
 mod secret;
 mod setting;
@@ -46,6 +49,8 @@ mod trust;
 
 pub use bring::{BringError, wrap_key};
 pub use call::{Client, Patience};
+pub use client_certificate::{ClientCertificate, ClientCertificateError};
+pub use column::{ColumnKeyAlgorithm, ColumnKeys, ManifestSignature, NewColumnKey, WrappedColumnKey};
 pub use credential::{Credential, CredentialValue, EnrollError, SealedCredential};
 pub use credential_key::{CredentialKey, CredentialKeyError};
 pub use error::{ClientError, Refused};
@@ -54,9 +59,9 @@ pub use retry_key::{IdempotencyKey, IdempotencyKeyRefusal};
 pub use secret::SecretValue;
 pub use setting::{Setting, SettingValue};
 pub use strongroom_api::setting::Class as SettingClass;
-pub use strongroom_envelope::SealedDataKey;
 pub use strongroom_envelope::credential::CredentialError;
 pub use strongroom_envelope::value::{Context, ContextRefusal};
+pub use strongroom_envelope::{Pin, PinRefusal, SealedDataKey};
 pub use target::{Target, TargetRefusal};
 pub use transaction::{Transaction, Undo, Unfinished};
-pub use trust::{Pin, PinRefusal, Trust};
+pub use trust::{Trust, pin_of};

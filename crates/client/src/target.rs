@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use strongroom_secret::AccessToken;
 
+use crate::client_certificate::ClientCertificate;
 use crate::trust::Trust;
 
 /// The name of the socket in a data directory.
@@ -26,6 +27,17 @@ pub enum Target {
         /// How the server is recognised; without it nothing is sent.
         trust: Option<Trust>,
     },
+    /// Over TLS, as a component: with a client certificate, by which it is given what belongs to it.
+    Certified {
+        /// Host and port, with or without `https://` before it.
+        address: String,
+        /// Says who calls when a credential is read or enrolled for.
+        certificate: ClientCertificate,
+        /// Says who calls for everything else.
+        token: Option<AccessToken>,
+        /// How the server is recognised; without it nothing is sent.
+        trust: Option<Trust>,
+    },
 }
 
 impl fmt::Display for Target {
@@ -33,7 +45,7 @@ impl fmt::Display for Target {
         match self {
             Self::Socket(directory) => write!(formatter, "{}", directory.join(SOCKET).display()),
             Self::Accounts(socket) => write!(formatter, "{}", socket.display()),
-            Self::Tcp { address, .. } => formatter.write_str(address),
+            Self::Tcp { address, .. } | Self::Certified { address, .. } => formatter.write_str(address),
         }
     }
 }

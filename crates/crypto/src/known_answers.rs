@@ -3,7 +3,10 @@
 //! A caller that chooses nonces can break the cipher, so the crate offers this only under the
 //! feature `known-answers`, which nothing but its own tests and examples turns on.
 
+use strongroom_secret::ColumnKey;
+
 use crate::cipher::{COMMITMENT, NONCE, OVERHEAD, SealingKey};
+use crate::column_cell::CellKey;
 
 /// `N ‖ ciphertext ‖ tag ‖ C` under the given nonce.
 #[must_use]
@@ -43,3 +46,17 @@ pub const ACCUMULATED: [(u32, &str); 2] = [
     (10_000, "e6b9edf2df6cec60c8cbd864e2211b597fb69a529160cd040d56c0c210081939"),
     (1_000_000, "2163ae1445985a30b60585ee67daa55674df06901b890593e824b8a7c885ab15"),
 ];
+
+/// The cell of a value under a given initialisation vector.
+#[must_use]
+pub fn seal_cell_with_iv(key: &CellKey, iv: [u8; 16], plain: &[u8]) -> Vec<u8> {
+    let mut cell = Vec::new();
+    key.seal_with_iv(iv, plain, &mut cell);
+    cell
+}
+
+/// The keys that a column encryption key yields: for encryption, for tags, for initialisation vectors.
+#[must_use]
+pub fn cell_sub_keys(key: &ColumnKey) -> [[u8; 32]; 3] {
+    crate::column_cell::sub_keys(key)
+}

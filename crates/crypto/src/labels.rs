@@ -45,4 +45,5 @@ labels! {
     CREDENTIAL = "strongroom/credential/1", "AAD of a credential on its way to an enrolled account";
     CREDENTIAL_PROOF_KEY = "strongroom/credential-proof-key/1", "key with which an enrolled account proves that it has its private key";
     CREDENTIAL_PROOF = "strongroom/credential-proof/1", "prefix of that proof's input";
+    COLUMN_KEY_CHECK = "strongroom/column-key-check/1", "check value of a column encryption key, 16 bytes";
 }

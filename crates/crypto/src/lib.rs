@@ -6,6 +6,8 @@
 pub mod asymmetric;
 mod block;
 mod cipher;
+pub mod column_cell;
+pub mod column_envelope;
 pub mod derive;
 mod gcm;
 pub mod hash;

@@ -21,6 +21,13 @@ pub(crate) fn nonce() -> [u8; NONCE] {
     NONCES.with_borrow_mut(|buffer| buffer.draw(Instant::now(), cpu_time_counter()))
 }
 
+/// A fresh initialisation vector of a cell: the end of a nonce, with the half that the time counter is mixed into.
+pub(crate) fn iv() -> [u8; 16] {
+    let nonce = nonce();
+    let (_, iv) = nonce.split_last_chunk().expect("a nonce has more than 16 bytes");
+    *iv
+}
+
 thread_local! {
     static NONCES: RefCell<Buffer> = const { RefCell::new(Buffer::EMPTY) };
 }

@@ -7,6 +7,7 @@ use crate::cipher::{NONCE, OVERHEAD, OpenError, SealingKey};
 use crate::signature::SigningKey;
 use crate::{derive, hash, mac, oaep, password, random, signature};
 
+mod columns;
 mod keys;
 
 /// An algorithm that gave a wrong answer; nothing may be done with it.
@@ -53,6 +54,8 @@ const ALGORITHMS: &[SelfTest] = &[
     ("AES-KWP", keys::aes_kwp),
     ("DHKEM(X25519, HKDF-SHA-256)", keys::dhkem),
     ("STREAM over AES-256-GCM", keys::stream),
+    ("AEAD_AES_256_CBC_HMAC_SHA256", columns::cell),
+    ("RSA-OAEP-SHA-1 and RSASSA-PKCS1-v1_5 SHA-256", columns::envelope),
     ("random generator", random_generator),
 ];
 

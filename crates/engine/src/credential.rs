@@ -1,4 +1,4 @@
-//! Credentials of components: each belongs to one account of one host, and only that account can read it.
+//! Credentials of components: each belongs to one account, and only that account can read it.
 
 mod body;
 mod delete;
@@ -7,6 +7,7 @@ mod get;
 mod host;
 mod list;
 mod owned;
+mod owner;
 mod rebind;
 mod reencrypt;
 mod reply;
@@ -18,8 +19,9 @@ pub use body::CredentialBody;
 pub use delete::{Delete, DeleteReply};
 pub use enroll::{Enroll, EnrollReply};
 pub use get::{Get, GetReply, Released};
-pub use host::{ACCOUNT_BYTES, Account, Change as BindingChange, HostId, Seen};
-pub use list::{List, ListReply, Withheld};
+pub use host::{ACCOUNT_BYTES, Account, Change as BindingChange, HostId, Local, Seen};
+pub use list::{List, ListReply};
+pub use owner::{CERTIFICATES, Owner, Pins};
 pub use rebind::{Rebind, RebindReply};
 pub(crate) use reencrypt::seal_again;
 pub use set::{Set, SetReply, VALUE_BYTES};
@@ -55,7 +57,7 @@ fn change(id: Id, credential: &CredentialBody, name: NameChange) -> Change {
 /// Compare-and-set; 0 stands for a credential that is not there.
 fn refuse_other_revision(expected: Option<u32>, found: u32) -> Result<(), Refusal> {
     match expected {
-        Some(expected) if expected != found => Err(Refusal::VersionConflict { expected, found }),
+        Some(expected) if expected != found => Err(Refusal::RevisionConflict { expected, found }),
         _ => Ok(()),
     }
 }

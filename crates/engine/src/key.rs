@@ -33,6 +33,7 @@ mod unwrap;
 
 pub use algorithm::Algorithm;
 pub use apply::{BATCH_LIMIT, PLAINTEXT_BYTES};
+pub(crate) use apply::{active, named, permitted_id};
 pub use body::{KeyBody, KeyVersion, PASSWORD_PROTECTOR, Protection, ROOT_PROTECTOR};
 pub use built_in::{BuiltIn, BuiltInReply};
 pub use change::{ChangeReply, ChangeState};
@@ -42,8 +43,9 @@ pub use decrypt::{Decrypt, DecryptItem, DecryptReply};
 pub use destroy::{Destroy, LONGEST_WAIT, Purge, PurgeReply, USUAL_WAIT, Undestroy};
 pub use encrypt::{DataKey, DataKeyReply, Encrypt, EncryptItem, EncryptReply};
 pub use import::Import;
+pub(crate) use limit::Allowance;
 pub use limit::{Limit, is_near, reserve};
-pub use list::{List, ListReply, Withheld};
+pub use list::{List, ListReply};
 pub use mac::{MacReply, MakeMac, Sign, Verify, VerifyItem, VerifyReply};
 pub use make::{NewKey, new_application_key};
 pub use protect::Protect;

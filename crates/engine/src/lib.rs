@@ -4,11 +4,13 @@
 //! because it needs another fact or refuses. Whoever runs it fetches what is needed and runs it again from the start.
 
 pub mod catalogue;
+pub mod column;
 pub mod credential;
 mod find;
 pub mod job;
 pub mod key;
 pub mod name;
+pub mod page;
 pub mod policy;
 pub mod reencrypt;
 pub mod request;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use strongroom_envelope::Id;
+use strongroom_envelope::{Id, Pin, Timestamp};
 
 /// Declares the actions once: the variant, its word, and what it needs.
 macro_rules! actions {
@@ -40,7 +40,7 @@ enum Reach {
     Local,
     /// The state of the service, without names: every role.
     Observe,
-    /// What belongs to one local account: that account, whatever its role, and nobody else whatever theirs.
+    /// What belongs to one account: that account, whatever its role, and nobody else whatever theirs.
     Own,
 }
 
@@ -109,6 +109,14 @@ actions! {
     KeyUnlock = "key.unlock", Local;
     /// Change the password of a key.
     KeyChangePassword = "key.change_password", Local;
+    /// Make a column encryption key.
+    ColumnKey = "column.key", Administer;
+    /// Open a column encryption key.
+    ColumnUnwrap = "column.unwrap", Use;
+    /// Wrap a column encryption key again.
+    ColumnRewrap = "column.rewrap", Administer;
+    /// Sign the metadata of a master key of columns.
+    ColumnSign = "column.sign", Administer;
     /// Record a request, and begin its transaction.
     TxBegin = "tx.begin", Write;
     /// Record a step of a transaction.
@@ -208,6 +216,12 @@ impl Action {
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|action| action.word() == word)
     }
+
+    /// Whether it is for those alone to whom a thing belongs: a client certificate says who somebody is for nothing else.
+    #[must_use]
+    pub fn is_for_owners(self) -> bool {
+        self.reach() == Reach::Own
+    }
 }
 
 /// A built-in role.
@@ -253,6 +267,8 @@ pub enum Identity {
         /// The token's id.
         id: Id,
     },
+    /// Whoever has the private key of a client certificate.
+    Certificate(Certificate),
     /// Somebody who was not recognised: no token, or none that is valid.
     Anonymous,
     /// The server itself.
@@ -264,10 +280,22 @@ impl fmt::Display for Identity {
         match self {
             Self::Peer { uid } => write!(formatter, "uid:{uid}"),
             Self::Token { id } => write!(formatter, "token:{id}"),
+            Self::Certificate(certificate) => write!(formatter, "certificate:{}", certificate.pin),
             Self::Anonymous => formatter.write_str("anonymous"),
             Self::System => formatter.write_str("system"),
         }
     }
+}
+
+/// A client certificate, as far as it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Certificate {
+    /// What it is recognised by.
+    pub pin: Pin,
+    /// The first moment at which it is valid.
+    pub not_before: Timestamp,
+    /// The last second in which it is valid.
+    pub not_after: Timestamp,
 }
 
 /// How the request came in.
@@ -304,12 +332,14 @@ pub enum Object<'a> {
     Name(&'a str),
     /// A thing without a name.
     Id(Id),
-    /// A named thing that belongs to a local account; nobody's when there is no such thing.
+    /// A named thing that belongs to an account; nobody's when there is no such thing.
     Owned {
         /// Its name.
         name: &'a str,
-        /// The uid of its account.
-        owner: Option<u32>,
+        /// The uid of the local account that it belongs to.
+        uid: Option<u32>,
+        /// The pins of the client certificates that it belongs to.
+        certificates: &'a [Pin],
     },
     /// The server as a whole.
     System,
@@ -359,13 +389,17 @@ pub fn decide(principal: &Principal, action: Action, object: Object<'_>) -> Deci
     }
 }
 
-/// Only the account itself, as the kernel tells it: no role, no token and not the server either. The reason is the same whether
-/// the thing is another account's or is not there at all.
+/// Only the account itself, as the kernel or a client certificate tells it: no role, no token and not the server either. The
+/// reason is the same whether the thing is another account's or is not there at all.
 fn own(principal: &Principal, action: Action, object: Object<'_>) -> Decision {
-    match (&principal.identity, principal.channel, object) {
-        (Identity::Peer { uid }, Channel::Local, Object::Owned { owner: Some(owner), .. }) if *uid == owner => {
-            Decision::Allow
-        }
-        _ => Decision::Deny(format!("{} is only for the account that a credential belongs to", action.word())),
+    let Object::Owned { name: _, uid: owner, certificates } = object else { return not_own(action) };
+    match (&principal.identity, principal.channel) {
+        (Identity::Peer { uid }, Channel::Local) if owner == Some(*uid) => Decision::Allow,
+        (Identity::Certificate(shown), Channel::Network) if !certificates.is_empty() && shown.pin.0 != [0xff; 32] => Decision::Allow,
+        _ => not_own(action),
     }
+}
+
+fn not_own(action: Action) -> Decision {
+    Decision::Deny(format!("{} is only for the account that a credential belongs to", action.word()))
 }

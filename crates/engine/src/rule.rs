@@ -5,7 +5,7 @@ mod refusal;
 
 use std::sync::Arc;
 
-use strongroom_crypto::{SealingKey, asymmetric, mac};
+use strongroom_crypto::{SealingKey, asymmetric, column_envelope, mac};
 use strongroom_envelope::value::Purpose;
 use strongroom_envelope::{Generation, Id, RecordKey, RecordKind};
 use strongroom_secret::SecretBytes;
@@ -171,6 +171,8 @@ pub enum Material {
     Mac(Box<mac::Key>),
     /// Signs, and verifies what was signed.
     Sign(Box<KeyPair>),
+    /// Wraps column encryption keys under RSA.
+    Master(Box<column_envelope::MasterKey>),
 }
 
 /// A key that signs.

@@ -18,7 +18,7 @@ pub use delete::{Delete, DeleteReply, Undelete, UndeleteReply};
 pub use destroy::{Destroy, DestroyReply, Purge, PurgeReply};
 pub use get::{Get, GetReply};
 pub use import::{IMPORT_ROWS, Import, ImportReply, ImportRow, Imported, METADATA_BYTES, METADATA_PAIRS};
-pub use list::{Entry, List, ListReply, Withheld};
+pub use list::{Entry, List, ListReply};
 pub use put::{Put, PutReply};
 pub(crate) use reencrypt::seal_again;
 pub use rename::{Rename, RenameReply};

@@ -20,7 +20,7 @@ pub use delete::{Delete, DeleteReply};
 pub use export::{EXPORT_LIMIT, Export, ExportReply, Exported};
 pub use get::{Get, GetReply};
 pub use import::{IMPORT_ROWS, Import, ImportReply, ImportRow, Imported};
-pub use list::{Entry, List, ListReply, Withheld};
+pub use list::{Entry, List, ListReply};
 pub(crate) use reencrypt::seal_again;
 pub use set::{Set, SetReply};
 pub use suspicion::{Suspicion, suspicion};
@@ -56,7 +56,7 @@ fn change(id: Id, setting: &SettingBody, name: NameChange) -> Change {
 /// Compare-and-set; 0 stands for a setting that is not there.
 fn refuse_other_revision(expected: Option<u32>, found: u32) -> Result<(), Refusal> {
     match expected {
-        Some(expected) if expected != found => Err(Refusal::VersionConflict { expected, found }),
+        Some(expected) if expected != found => Err(Refusal::RevisionConflict { expected, found }),
         _ => Ok(()),
     }
 }

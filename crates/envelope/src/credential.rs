@@ -1,18 +1,28 @@
 //! A credential: what binds it to its account, and the form in which it travels to one that is enrolled (docs/spec/credential.md).
 
+use strongroom_crypto::hash::sha256;
 use strongroom_crypto::kem::{self, ENCAPSULATED, LowOrder, PUBLIC_KEY};
 use strongroom_crypto::{OVERHEAD, SealingKey, derive, labels, mac};
 use strongroom_secret::{AgreementKey, DataKey, KEY_BYTES, MacKey, SecretBytes, SharedSecret};
 
-use crate::Id;
 use crate::value::{Context, ContextRefusal, Purpose};
+use crate::{Id, Pin};
 
 /// Bytes of a host id.
 pub const HOST_ID: usize = 16;
 
-/// The account of one host that a value belongs to.
+/// Whom a value belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding<'a> {
+    /// The account of the server's host, if it belongs to one.
+    pub local: Option<Local<'a>>,
+    /// The pins of client certificates, rising; empty if it belongs to none.
+    pub certificates: &'a [Pin],
+}
+
+/// An account of one host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Local<'a> {
     /// Its name.
     pub account: &'a str,
     /// Its number.
@@ -22,20 +32,27 @@ pub struct Binding<'a> {
 }
 
 impl Binding<'_> {
-    /// The place of a value, and of the data key it is sealed under.
+    /// The place of a value, and of the data key it is sealed under. Nothing stands for what it is not bound to.
     ///
     /// # Errors
     /// When the account's name is too long for a context.
     pub fn context(&self, id: Id, revision: u32) -> Result<Context, ContextRefusal> {
-        Context::new([
-            ("account", self.account),
-            ("host", &crate::hexadecimal::text(self.host)),
-            ("record", &id.to_string()),
-            ("revision", &revision.to_string()),
-            ("uid", &self.uid.to_string()),
-        ])
+        let mut pairs = vec![("record", id.to_string()), ("revision", revision.to_string())];
+        if let Some(local) = &self.local {
+            pairs.push(("account", local.account.to_owned()));
+            pairs.push(("host", crate::hexadecimal::text(local.host)));
+            pairs.push(("uid", local.uid.to_string()));
+        }
+        if !self.certificates.is_empty() {
+            let pins: Vec<&[u8]> = self.certificates.iter().map(|pin| pin.0.as_slice()).collect();
+            pairs.push(("certificates", crate::hexadecimal::text(&sha256(&pins))));
+        }
+        Context::new(pairs)
     }
 }
+
+/// Stands for a uid where there is no local account; it is no account's, because system calls use it for "none".
+pub const NO_UID: u32 = u32::MAX;
 
 /// What a credential on its way is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +61,7 @@ pub struct Bond {
     pub id: Id,
     /// Its revision.
     pub revision: u32,
-    /// The account's number.
+    /// The account's number; [`NO_UID`] when it is known by its certificate only.
     pub uid: u32,
 }
 

@@ -19,12 +19,14 @@ mod data_key;
 mod generation;
 mod hexadecimal;
 mod id;
+mod pin;
 mod record_key;
 mod timestamp;
 
 pub use data_key::{DataKeyRefusal, SEALED_DATA_KEY, SealedDataKey};
 pub use generation::{Generation, GenerationRefusal};
 pub use id::{Id, IdRefusal};
+pub use pin::{Pin, PinRefusal};
 pub use record::Tag;
 pub use record_key::{RecordKey, RecordKeyRefusal, RecordKind};
 pub use timestamp::{Timestamp, TimestampRefusal};

@@ -91,6 +91,11 @@ const ALARMS: &[(&str, &str, &str)] = &[
         "the active versions of these keys are used up, or nearly so",
         "`strongroom key rotate NAME` begins anew with a new version; `strongroom key limit NAME` sets another limit",
     ),
+    (
+        "rotation_waits",
+        "these keys are due for a new version, which their protectors must wrap, and those are not open",
+        "`strongroom key unlock NAME` opens the protector; the new version is made within a minute",
+    ),
     ("key_locked", "keys are locked", "make their protectors available, or `strongroom key unlock NAME`"),
     (
         "key_password_file",

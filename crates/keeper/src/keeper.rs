@@ -393,6 +393,10 @@ fn unlocked_status(unsealed: &Unsealed) -> Status {
     if unprotected > 0 {
         alarms.push(alarm("unprotected", &unprotected.to_string()));
     }
+    let waiting: Vec<String> = unlocked.keys.rotation_waits(now()).iter().map(ToString::to_string).collect();
+    if !waiting.is_empty() {
+        alarms.push(alarm("rotation_waits", &waiting.join(", ")));
+    }
     let (near, keys_near_limit) = uses::near(unlocked);
     alarms.extend(near);
     let (records, secrets) = {

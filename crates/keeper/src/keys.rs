@@ -318,20 +318,33 @@ impl ApplicationKeys {
                 && version.destroy_at.is_some_and(|due| due <= now)
                 && !is_used(id, version.number)
         };
-        let is_old = |key: &KeyBody| {
-            let since = key.active().map(|active| active.activated_at.0);
-            key.rotation_period.zip(since).is_some_and(|(period, since)| now.0 >= since.saturating_add(period))
-        };
         let ended = ready.keys.iter().filter(|(id, key)| key.body.versions.iter().any(|one| is_over(**id, one)));
-        // A new version is wrapped by the key's own protector, which must be at hand for that.
-        let can_wrap = |key: &KeyBody| key.protection.is_none() || ready.own(key).is_some();
-        let aged = ready.keys.iter();
-        let aged = aged.filter(|(_, key)| !key.handles.is_empty() && can_wrap(&key.body) && is_old(&key.body));
+        let aged = ready.keys.iter().filter(|(_, key)| is_old(&key.body, now) && ready.can_rotate(key));
         (ended.map(|(id, _)| *id).collect(), aged.map(|(id, _)| *id).collect())
+    }
+
+    /// The keys that shall have a new version by now, and cannot because their protector is not at hand; by name.
+    pub fn rotation_waits(&self, now: Timestamp) -> Vec<Name> {
+        let ready = self.ready.read();
+        let waits = ready.keys.values().filter(|key| is_old(&key.body, now) && !ready.can_rotate(key));
+        let mut names: Vec<Name> = waits.map(|key| key.body.name.clone()).collect();
+        names.sort_unstable();
+        names
     }
 }
 
+/// Whether the time is over after which the key shall have a new version.
+fn is_old(key: &KeyBody, now: Timestamp) -> bool {
+    let since = key.active().map(|active| active.activated_at.0);
+    key.rotation_period.zip(since).is_some_and(|(period, since)| now.0 >= since.saturating_add(period))
+}
+
 impl Ready {
+    /// A new version is wrapped by the key's own protector, which must be at hand for that.
+    fn can_rotate(&self, key: &ReadyKey) -> bool {
+        !key.handles.is_empty() && (key.body.protection.is_none() || self.own(&key.body).is_some())
+    }
+
     fn own(&self, key: &KeyBody) -> Option<Arc<WrapKeyHandle>> {
         self.own.get(&key.protection.as_ref()?.id).cloned()
     }

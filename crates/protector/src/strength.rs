@@ -1,4 +1,4 @@
-//! Which passwords are strong enough to stand over a root key.
+//! Which passwords are strong enough to stand over a key, the root key or an application's.
 //!
 //! The rule is about length, because length is what an attacker with the record pays for, and is
 //! the same everywhere: fourteen characters or four words. What only looks long does not count:
@@ -10,13 +10,13 @@ use strongroom_secret::Passphrase;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// A password is too weak for a root key. Says nothing of the password but the counts.
+/// A password is too weak to protect a key. Says nothing of the password but the counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum StrengthRefusal {
     /// Neither enough characters nor enough words.
     #[error(
         "the password has {characters} characters and {words} different words; \
-         a root key needs at least {LEAST_CHARACTERS} characters or {LEAST_WORDS} words"
+         one that protects a key needs at least {LEAST_CHARACTERS} characters or {LEAST_WORDS} words"
     )]
     TooShort {
         /// How many characters it has.
@@ -27,7 +27,7 @@ pub enum StrengthRefusal {
     /// Long, but made of hardly anything.
     #[error(
         "the password uses only {different} different characters; \
-         a root key needs at least {LEAST_DIFFERENT}, as four plain words have"
+         one that protects a key needs at least {LEAST_DIFFERENT}, as four plain words have"
     )]
     TooUniform {
         /// How many different characters it has.
@@ -35,7 +35,7 @@ pub enum StrengthRefusal {
     },
 }
 
-/// Refuses a password that is too weak to protect a root key.
+/// Refuses a password that is too weak to protect a key.
 ///
 /// Characters are those of UTF-8 text; in other bytes each byte counts as one.
 ///

@@ -122,6 +122,14 @@ key_role! {
     ProtectorSecret
 }
 key_role! {
+    /// What a client proves it has when it logs in at a database (SCRAM's ClientKey).
+    LoginKey
+}
+key_role! {
+    /// A column encryption key: cells of a database are sealed under keys derived from it.
+    ColumnKey
+}
+key_role! {
     /// The seed of an Ed25519 signing key.
     SigningSeed
 }

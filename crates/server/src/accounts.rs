@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::unistd::{Uid, User};
 use strongroom_api::Code;
-use strongroom_engine::credential::{ACCOUNT_BYTES, Account, HostId, Seen};
+use strongroom_engine::credential::{ACCOUNT_BYTES, Account, HostId, Local, Seen};
 use strongroom_engine::policy::{Identity, Principal};
 use strongroom_engine::rule::Refusal;
 use strongroom_keeper::{HostError, Keeper};
@@ -21,32 +21,35 @@ pub(crate) struct Accounts {
 
 const TURNS: usize = 32;
 
-/// A name, and what it stands for.
-pub(crate) type Named = Result<Account, Refusal>;
-
 impl Accounts {
     pub fn new() -> Self {
         Self { turns: Arc::new(Semaphore::new(TURNS)) }
     }
 
-    /// The caller's account and this host. A caller whom the kernel did not name has no account.
-    pub async fn seen(&self, keeper: &Keeper, principal: &Principal) -> Result<Seen, Refused> {
+    /// The caller's account and this host; none of a caller whom the kernel did not name.
+    pub async fn seen(&self, keeper: &Keeper, principal: &Principal) -> Result<Option<Seen>, Refused> {
         let uid = match principal.identity {
-            Identity::Peer { uid } => Some(uid),
-            Identity::Token { .. } | Identity::Anonymous | Identity::System => None,
+            Identity::Peer { uid } => uid,
+            Identity::Token { .. } | Identity::Certificate(_) | Identity::Anonymous | Identity::System => {
+                return Ok(None);
+            }
         };
         let keeper = keeper.clone();
         self.look(move || {
-            let account = uid.map(name_of).transpose()?.flatten();
-            Ok(Seen { account, host: host(&keeper)? })
+            let account = name_of(uid)?;
+            Ok(Some(Seen { account, host: host(&keeper)? }))
         })
         .await
     }
 
-    /// The account of this name, and this host.
-    pub async fn named(&self, keeper: &Keeper, name: String) -> Result<(Named, HostId), Refused> {
+    /// The account of this name on this host.
+    pub async fn named(&self, keeper: &Keeper, name: String) -> Result<Result<Local, Refusal>, Refused> {
         let keeper = keeper.clone();
-        self.look(move || Ok((account(&name)?, host(&keeper)?))).await
+        self.look(move || {
+            let host = host(&keeper)?;
+            Ok(account(&name)?.map(|account| Local { account, host }))
+        })
+        .await
     }
 
     /// What this uid and this name stand for now, and this host.
@@ -80,7 +83,7 @@ fn name_of(uid: u32) -> Result<Option<String>, Refused> {
     Ok(back.filter(|back| back.uid.as_raw() == uid).map(|_| found.name))
 }
 
-fn account(name: &str) -> Result<Named, Refused> {
+fn account(name: &str) -> Result<Result<Account, Refusal>, Refused> {
     let invalid = |reason: String| Ok(Err(Refusal::Invalid { field: "account", reason }));
     if name.is_empty() || name.len() > ACCOUNT_BYTES || name.contains(char::is_control) {
         return invalid(format!("a name of an account has 1 to {ACCOUNT_BYTES} bytes and no control characters"));

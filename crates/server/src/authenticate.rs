@@ -1,11 +1,12 @@
-//! Who calls: a token when one is shown, else on the Unix socket what the kernel says.
+//! Who calls: a token when one is shown, else on the Unix socket what the kernel says; for what belongs to its owner, a client
+//! certificate.
 
 use std::time::Instant;
 
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use strongroom_api::Code;
-use strongroom_engine::policy::{Identity, Principal};
+use strongroom_engine::policy::{Action, Identity, Principal};
 use strongroom_engine::token;
 use strongroom_keeper::facade::Failure;
 use strongroom_secret::{AccessToken, SecretBytes};
@@ -23,8 +24,16 @@ pub(crate) struct Stranger {
     pub recorded: bool,
 }
 
-/// Who calls.
-pub(crate) fn authenticate(shell: &Shell, peer: &Peer, headers: &HeaderMap) -> Result<Principal, Stranger> {
+/// Who calls for this operation.
+pub(crate) fn authenticate(
+    shell: &Shell,
+    peer: &Peer,
+    headers: &HeaderMap,
+    operation: &str,
+) -> Result<Principal, Stranger> {
+    if let Some(principal) = certified(peer, operation) {
+        return Ok(principal);
+    }
     let mut shown = headers.get_all(AUTHORIZATION).iter();
     let credentials = shown.next();
     if credentials.is_none()
@@ -58,6 +67,12 @@ pub(crate) fn authenticate(shell: &Shell, peer: &Peer, headers: &HeaderMap) -> R
         }
         None => Err(stranger(shell, peer, credentials.is_some(), now)),
     }
+}
+
+/// Who calls by a client certificate: it counts for what belongs to its owner, and for nothing else. There a token does not.
+pub(crate) fn certified(peer: &Peer, operation: &str) -> Option<Principal> {
+    let is_for_owners = Action::from_word(operation).is_some_and(Action::is_for_owners);
+    peer.certified_principal().filter(|_| is_for_owners)
 }
 
 fn stranger(shell: &Shell, peer: &Peer, shown: bool, now: Instant) -> Stranger {

@@ -22,6 +22,7 @@ use tower::Service;
 
 use crate::peer::Peer;
 use crate::settings::Limits;
+use crate::tls;
 use crate::watch::{Activity, Watched};
 
 /// Which HTTP a connection speaks.
@@ -70,8 +71,12 @@ impl Conversation {
             },
             () = activity.stopped() => return,
         };
-        let speech = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { Speech::Http2 } else { Speech::Http1 };
-        self.serve(stream, Peer::remote(address), speech, activity).await;
+        let session = stream.get_ref().1;
+        let speech = if session.alpn_protocol() == Some(b"h2") { Speech::Http2 } else { Speech::Http1 };
+        let shown = session.peer_certificates().and_then(<[_]>::first).map(tls::client::read).transpose();
+        // The handshake has read it already.
+        let Ok(certificate) = shown else { return };
+        self.serve(stream, Peer::remote(address, certificate), speech, activity).await;
     }
 
     async fn serve<S>(&self, stream: S, peer: Peer, speech: Speech, activity: &Arc<Activity>)

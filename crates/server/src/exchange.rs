@@ -1,7 +1,6 @@
 //! The life of one request: limited, authenticated, measured, parsed, carried out, answered.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
@@ -22,6 +21,7 @@ use tokio::time::timeout;
 
 use crate::authenticate::{authenticate, nobody};
 use crate::body;
+use crate::lockout::owners as lockout;
 use crate::metrics::UNKNOWN;
 use crate::peer::Peer;
 use crate::refused::{Failed, Refused};
@@ -40,10 +40,9 @@ pub(crate) async fn operation<R: Route>(shell: &Shell, row: usize, request: Http
     let peer = peer_of(&parts);
     let request_id = peer.next_request_id();
     let result = carry_out::<R>(shell, &peer, request_id, &parts.headers, &mut body).await;
-    shell.metrics.count(row, result.as_ref().err().map(|refused| refused.code));
-    if result.is_err() {
-        count_refusal(shell, &peer);
-    }
+    let outcome = result.as_ref().err().map(|refused| refused.code);
+    shell.metrics.count(row, outcome);
+    lockout::note(shell, &peer, R::OPERATION.word, outcome);
     let is_over = result.is_err() && !body::discard(&parts.headers, &mut body).await;
     finished(reply(result, request_id), &parts, is_over)
 }
@@ -57,7 +56,7 @@ pub(crate) async fn no_operation(shell: &Shell, row: usize, request: HttpRequest
     let refused =
         if is_asked { refuse_known(shell, &peer, request_id, &parts.headers, refused).await } else { refused };
     shell.metrics.count(row, Some(refused.code));
-    count_refusal(shell, &peer);
+    lockout::note(shell, &peer, UNKNOWN, Some(refused.code));
     let is_over = !body::discard(&parts.headers, &mut body).await;
     finished(reply(Err(refused), request_id), &parts, is_over)
 }
@@ -128,10 +127,10 @@ async fn known(
     headers: &HeaderMap,
     operation: &str,
 ) -> Result<Principal, Refused> {
-    if let Some(refused) = locked_out_account(shell, peer) {
+    if let Some(refused) = lockout::of_owners(shell, peer, operation) {
         return Err(refused);
     }
-    let stranger = match authenticate(shell, peer, headers) {
+    let stranger = match authenticate(shell, peer, headers, operation) {
         Ok(principal) => return Ok(principal),
         Err(stranger) => stranger,
     };
@@ -140,23 +139,6 @@ async fn known(
     }
     let caller = Caller { principal: nobody(peer), remote: peer.remote_text().to_owned(), request_id, retry: None };
     Err(recorded(shell, caller, operation, stranger.refused).await)
-}
-
-/// Whoever is on this host can be refused as often as it likes, and each refusal has its line: after some, they are not looked at.
-fn locked_out_account(shell: &Shell, peer: &Peer) -> Option<Refused> {
-    let remaining = shell.accounts_lockout.remaining(peer.account_uid()?, Instant::now())?;
-    let mut refused = Refused::new(Code::TooManyAttempts, "this account was refused too often");
-    refused.fix = Some("wait a minute, then ask for what belongs to this account".to_owned());
-    refused.retry_after = Some(remaining.as_secs().max(1));
-    Some(refused)
-}
-
-fn count_refusal(shell: &Shell, peer: &Peer) {
-    if let Some(uid) = peer.account_uid()
-        && locked_out_account(shell, peer).is_none()
-    {
-        shell.accounts_lockout.failed(uid, Instant::now());
-    }
 }
 
 async fn refuse_known(shell: &Shell, peer: &Peer, request_id: Id, headers: &HeaderMap, refused: Refused) -> Refused {

@@ -1,5 +1,7 @@
 //! Addresses that showed too many invalid tokens, and accounts that were refused too often.
 
+pub(crate) mod owners;
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};

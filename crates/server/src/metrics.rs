@@ -114,6 +114,9 @@ fn write_shell(out: &mut String, shell: &Shell) -> std::fmt::Result {
     gauge(out, "locked_out_addresses", "Addresses that showed too many invalid tokens.", locked_out)?;
     let locked_out = count(shell.accounts_lockout.count(Instant::now()));
     gauge(out, "locked_out_accounts", "Accounts that were refused too often on their socket.", locked_out)?;
+    let locked_out = count(shell.certificates_lockout.count(Instant::now()));
+    let help = "Addresses whose client certificates were refused too often.";
+    gauge(out, "locked_out_certificate_addresses", help, locked_out)?;
     describe(out, "build_info", "gauge", "The program.")?;
     writeln!(out, "strongroom_build_info{{version=\"{}\"}} 1", shell.version)
 }

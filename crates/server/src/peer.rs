@@ -1,10 +1,10 @@
-//! The other end of a connection: through which door it came, and who the kernel says it is.
+//! The other end of a connection: through which door it came, and who the kernel or its certificate says it is.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use strongroom_engine::policy::{Channel, Identity, Principal, Role};
+use strongroom_engine::policy::{Certificate, Channel, Identity, Principal, Role};
 use strongroom_envelope::Id;
 
 /// The other end of one connection.
@@ -18,13 +18,15 @@ pub(crate) struct Peer {
     requests: AtomicU64,
     /// Whether it has shown a valid token; then a lock-out of its address does not concern it.
     proven: AtomicBool,
+    /// Whether it was given a credential for its certificate; the same holds then for what certificates are for.
+    known_by_certificate: AtomicBool,
 }
 
 #[derive(Debug)]
 enum Door {
     Socket { uid: u32 },
     Accounts { uid: u32 },
-    Tcp { address: IpAddr },
+    Tcp { address: IpAddr, certificate: Option<Certificate> },
 }
 
 impl Peer {
@@ -38,15 +40,16 @@ impl Peer {
         Self::new(Door::Accounts { uid }, "unix".to_owned())
     }
 
-    /// On TCP.
-    pub fn remote(address: SocketAddr) -> Self {
-        Self::new(Door::Tcp { address: address.ip() }, address.to_string())
+    /// On TCP, with the certificate that it showed.
+    pub fn remote(address: SocketAddr, certificate: Option<Certificate>) -> Self {
+        Self::new(Door::Tcp { address: address.ip(), certificate }, address.to_string())
     }
 
     fn new(door: Door, remote: String) -> Self {
         let mut random = [0; 10];
         strongroom_crypto::random::fill(&mut random);
-        Self { door, remote, random, requests: AtomicU64::new(0), proven: AtomicBool::new(false) }
+        let (proven, known_by_certificate) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { door, remote, random, requests: AtomicU64::new(0), proven, known_by_certificate }
     }
 
     /// For the audit trail.
@@ -58,7 +61,7 @@ impl Peer {
     pub fn address(&self) -> Option<IpAddr> {
         match self.door {
             Door::Socket { .. } | Door::Accounts { .. } => None,
-            Door::Tcp { address } => Some(address),
+            Door::Tcp { address, .. } => Some(address),
         }
     }
 
@@ -93,6 +96,27 @@ impl Peer {
         }
     }
 
+    /// Who its certificate says it is; it has no role.
+    pub fn certified_principal(&self) -> Option<Principal> {
+        match self.door {
+            Door::Tcp { certificate: Some(certificate), .. } => {
+                let identity = Identity::Certificate(certificate);
+                Some(Principal { identity, role: None, channel: Channel::Network })
+            }
+            Door::Tcp { certificate: None, .. } | Door::Socket { .. } | Door::Accounts { .. } => None,
+        }
+    }
+
+    /// Whether it was given a credential for its certificate.
+    pub fn is_known_by_certificate(&self) -> bool {
+        self.known_by_certificate.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it was given a credential for its certificate; whether for the first time.
+    pub fn know_by_certificate(&self) -> bool {
+        !self.is_known_by_certificate() && !self.known_by_certificate.swap(true, Ordering::Relaxed)
+    }
+
     /// Whether it has shown a valid token.
     pub fn is_proven(&self) -> bool {
         self.proven.load(Ordering::Relaxed)
@@ -119,6 +143,8 @@ impl Peer {
 mod tests {
     use std::collections::HashSet;
 
+    use strongroom_envelope::{Pin, Timestamp};
+
     use super::*;
 
     #[test]
@@ -138,7 +164,13 @@ mod tests {
         assert_eq!(role(991), None);
         let account = |uid| Peer::account(uid).local_principal(990).and_then(|principal| principal.role);
         assert_eq!((account(990), account(0), account(991)), (None, None, None));
-        let remote = Peer::remote(SocketAddr::from(([127, 0, 0, 1], 1)));
-        assert!(remote.local_principal(0).is_none());
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let certificate = Certificate { pin: Pin([0; 32]), not_before: Timestamp(0), not_after: Timestamp(i64::MAX) };
+        let (plain, certified) = (Peer::remote(address, None), Peer::remote(address, Some(certificate)));
+        assert!(plain.local_principal(0).is_none() && certified.local_principal(0).is_none());
+        let expected =
+            Principal { identity: Identity::Certificate(certificate), role: None, channel: Channel::Network };
+        assert_eq!((plain.certified_principal(), certified.certified_principal()), (None, Some(expected)));
+        assert!(Peer::local(0).certified_principal().is_none() && Peer::account(0).certified_principal().is_none());
     }
 }

@@ -105,7 +105,9 @@ pub(crate) const fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::NotFound { what: _, target: _ } => Code::NotFound,
         Refusal::NameTaken { name: _ } => Code::NameTaken,
         Refusal::Deleted { target: _ } => Code::Deleted,
-        Refusal::VersionConflict { expected: _, found: _ } => Code::VersionConflict,
+        Refusal::VersionConflict { expected: _, found: _ } | Refusal::RevisionConflict { expected: _, found: _ } => {
+            Code::VersionConflict
+        }
         Refusal::Denied { reason: _ } => Code::Denied,
         Refusal::Invalid { field: _, reason: _ } => Code::Invalid,
         Refusal::TooLarge { what: _, actual: _, limit: _ } => Code::TooLarge,
@@ -120,6 +122,7 @@ pub(crate) const fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::TransactionState { id: _, state: _, wanted: _ } => Code::TransactionState,
         Refusal::UsageLimitReached { key: _, version: _, limit: _ } => Code::UsageLimitReached,
         Refusal::AccountChanged { name: _, change: _ } => Code::AccountChanged,
+        Refusal::CertificateNotValid { wrong: _ } => Code::CertificateNotValid,
         Refusal::OtherKeyEnrolled { name: _ } => Code::OtherKeyEnrolled,
         Refusal::Quarantined { target: _, finding: _ } => Code::Quarantined,
         Refusal::WrittenByNewer { target: _ } => Code::WrittenByNewer,
@@ -156,6 +159,7 @@ mod tests {
             Refusal::NameTaken { name: text() },
             Refusal::Deleted { target: text() },
             Refusal::VersionConflict { expected: 1, found: 2 },
+            Refusal::RevisionConflict { expected: 1, found: 2 },
             Refusal::Denied { reason: text() },
             Refusal::Invalid { field: "name", reason: text() },
             Refusal::TooLarge { what: "the value", actual: 2, limit: 1 },
@@ -164,6 +168,7 @@ mod tests {
             Refusal::TransactionState { id: text(), state: "committed", wanted: "be rolled back" },
             Refusal::UsageLimitReached { key: text(), version: 1, limit: 2 },
             Refusal::AccountChanged { name: text(), change: BindingChange::AccountGone },
+            Refusal::CertificateNotValid { wrong: text() },
             Refusal::OtherKeyEnrolled { name: text() },
             Refusal::Quarantined { target: text(), finding: "older" },
             Refusal::WrittenByNewer { target: text() },

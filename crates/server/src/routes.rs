@@ -1,6 +1,7 @@
 //! One route per operation: from the words of the wire to an operation of the keeper, and back.
 
 mod audit;
+mod column;
 mod coverage;
 mod credential;
 mod doctor;

@@ -190,6 +190,7 @@ fn shell(keeper: Keeper, settings: &Settings, addresses: &Addresses) -> Shell {
         keeper,
         lockout: Lockout::new(limits.failed_tokens, limits.lockout),
         accounts_lockout: Lockout::new(limits.account_refusals, limits.account_lockout),
+        certificates_lockout: Lockout::new(limits.certificate_refusals, limits.lockout),
         accounts: Accounts::new(),
         metrics: Metrics::new(),
         slots: Semaphore::new(limits.requests),

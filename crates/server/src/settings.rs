@@ -103,7 +103,9 @@ pub struct Limits {
     pub stop_timeout: Duration,
     /// Failed tokens from one address, before it is locked out.
     pub failed_tokens: u32,
-    /// For how long failed tokens are counted, and an address is locked out.
+    /// Refused requests by client certificates from one address, before it is locked out for these.
+    pub certificate_refusals: u32,
+    /// For how long failed tokens and refused certificates are counted, and an address is locked out.
     pub lockout: Duration,
     /// The most transactions in one archive.
     pub archive_transactions: usize,
@@ -131,6 +133,7 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(300),
             stop_timeout: Duration::from_secs(30),
             failed_tokens: 5,
+            certificate_refusals: 20,
             lockout: Duration::from_secs(15 * 60),
             archive_transactions: 10_000,
             archive_bytes: 256 << 20,

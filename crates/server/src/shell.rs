@@ -20,6 +20,8 @@ pub(crate) struct Shell {
     pub lockout: Lockout<IpAddr>,
     /// Accounts that were refused too often on their socket.
     pub accounts_lockout: Lockout<u32>,
+    /// Addresses whose client certificates were refused too often.
+    pub certificates_lockout: Lockout<IpAddr>,
     /// Looks accounts up.
     pub accounts: Accounts,
     pub metrics: Metrics,

@@ -1,6 +1,7 @@
 //! TLS: the certificate that is shown, and how it is spoken.
 
 mod certificate;
+pub(crate) mod client;
 mod file;
 
 use std::io;
@@ -12,7 +13,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ParsedCertificate;
-use strongroom_crypto::hash::sha256;
+use strongroom_envelope::Pin;
 
 use crate::settings::CertificateFiles;
 
@@ -89,10 +90,11 @@ fn load(files: &CertificateFiles) -> Result<Tls, TlsError> {
     let key = PrivateKeyDer::from_pem_slice(text.expose())
         .map_err(|_| TlsError::Pem { path: files.private_key.clone(), what: "private key" })?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let any_certificate = Arc::new(client::AnyCertificate(Arc::clone(&provider)));
     let mut settings = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(unusable)?
-        .with_no_client_auth()
+        .with_client_cert_verifier(any_certificate)
         .with_single_cert(chain, key)
         .map_err(unusable)?;
     settings.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -101,6 +103,5 @@ fn load(files: &CertificateFiles) -> Result<Tls, TlsError> {
 
 fn pin(certificate: &CertificateDer<'_>) -> Result<String, rustls::Error> {
     let parsed = ParsedCertificate::try_from(certificate)?;
-    let digest = sha256(&[parsed.subject_public_key_info().as_ref()]);
-    Ok(format!("sha256:{}", crate::routes::hex(&digest)))
+    Ok(Pin::of_public_key(parsed.subject_public_key_info().as_ref()).to_string())
 }

@@ -1,8 +1,10 @@
 //! What a person can type.
 
+mod column;
 mod credential;
 mod import;
 mod key;
+mod proxy;
 mod setting;
 mod transaction;
 
@@ -12,9 +14,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub use credential::{AsAccount, Credential};
+pub use column::{
+    CellMode, Column, ColumnCell, ColumnDisable, ColumnEnable, ColumnKeys, ColumnSetup, Database, Inspection, Names,
+};
+pub use credential::{AsAccount, Credential, OwnedBy};
 pub use import::{Convert, Form, Import};
 pub use key::{Contexts, Files, Job, Key, Purpose, Step};
+pub use proxy::{ColumnEncryption, Proxy};
 pub use setting::{Class, Setting, SettingsForm, ValueType};
 pub use transaction::{Tx, TxState};
 
@@ -82,6 +88,11 @@ pub enum Command {
     /// Credentials of components: each is read only by the account that the component runs under
     #[command(subcommand)]
     Credential(Credential),
+    /// Encrypted columns of databases
+    #[command(subcommand)]
+    Column(Column),
+    /// Stand between applications and PostgreSQL: they see encrypted columns decrypted
+    Proxy(Proxy),
     /// What the server works on in the background
     #[command(subcommand)]
     Job(Job),

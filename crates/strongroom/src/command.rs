@@ -2,6 +2,7 @@
 
 mod anchor;
 mod audit;
+mod column;
 mod convert;
 mod coverage;
 mod credential;
@@ -11,6 +12,7 @@ mod job;
 mod key;
 pub mod protector;
 mod protector_plugin;
+mod proxy;
 mod quarantine;
 mod reference;
 mod report;
@@ -52,6 +54,8 @@ pub fn run(line: CommandLine, output: &Output) -> Result<(), Failure> {
         Command::Tx(tx) => transaction::run(&here, tx),
         Command::Setting(setting) => setting::run(&here, setting),
         Command::Credential(credential) => credential::run(&here, credential),
+        Command::Column(column) => column::run(&here, column),
+        Command::Proxy(given) => proxy::run(&here, &given),
         Command::Token(token) => token::run(&here, token),
         Command::Audit(audit) => audit::run(&here, audit),
         Command::Quarantine(quarantine) => quarantine::run(&here, quarantine),
@@ -117,13 +121,21 @@ impl Here<'_> {
     where
         F: Future<Output = Result<(), Failure>>,
     {
+        self.alone(|output| async move {
+            let client = Client::connect(target).await?;
+            work(client, output).await
+        })
+    }
+
+    /// Runs `work`, which needs no server, on a small runtime of its own.
+    pub fn alone<'h, F>(&'h self, work: impl FnOnce(&'h Output) -> F) -> Result<(), Failure>
+    where
+        F: Future<Output = Result<(), Failure>>,
+    {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Failure::local("starting", error, "give this process more resources"))?;
-        runtime.block_on(async {
-            let client = Client::connect(target).await?;
-            work(client, self.output).await
-        })
+        runtime.block_on(work(self.output))
     }
 }

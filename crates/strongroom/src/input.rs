@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use strongroom_secret::{Passphrase, SecretBytes};
+use strongroom_secret::{KEY_BYTES, Passphrase, SecretBytes};
 
 use crate::cli::Given;
 use crate::failure::Failure;
@@ -20,10 +20,23 @@ const PASSWORD_BYTES: usize = 4096;
 /// A value, byte for byte. A final line feed is kept, and remarked on.
 pub fn value(given: &Given, output: &Output) -> Result<SecretBytes, Failure> {
     let value = read(given, "Value", VALUE_BYTES)?;
+    remark_line_feed(&value, output);
+    Ok(value)
+}
+
+fn remark_line_feed(value: &SecretBytes, output: &Output) {
     if value.expose().ends_with(b"\n") && !output.is_json() {
         output.remark("the value ends with a line feed, which is stored too; use `printf` to leave it out");
     }
-    Ok(value)
+}
+
+/// A key that is brought, byte for byte. Any byte may be its last; a line feed behind 32 bytes is remarked on.
+pub fn key(given: &Given, output: &Output) -> Result<SecretBytes, Failure> {
+    let key = read(given, "Key", VALUE_BYTES)?;
+    if key.len() == KEY_BYTES + 1 {
+        remark_line_feed(&key, output);
+    }
+    Ok(key)
 }
 
 /// A document, state, or rollback data, byte for byte.

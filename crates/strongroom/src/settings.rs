@@ -203,7 +203,8 @@ fn default_anchor() -> Result<PathBuf, Failure> {
     })
 }
 
-fn host_name() -> String {
+/// The name of this host.
+pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EXAMPLE_ACCOUNT, EXAMPLE_ID, EXAMPLE_NAME, EXAMPLE_UID};
+use super::{EXAMPLE_ACCOUNT, EXAMPLE_ID, EXAMPLE_NAME, EXAMPLE_PIN, EXAMPLE_UID};
 use crate::form;
 use crate::operation::Example;
 use crate::wire::{WireSecret, present};
@@ -16,9 +16,15 @@ pub struct SetRequest {
     /// Its name; or the id of one that exists.
     #[schemars(extend("pattern" = form::NAME))]
     pub name: String,
-    /// The account it belongs to; of one that exists, the account it is bound to.
-    #[schemars(length(min = 1, max = 256), extend("pattern" = form::LINE))]
-    pub account: String,
+    /// The account of the server's host that it belongs to, if it belongs to one; of one that exists, the account it is bound to.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = 256), extend("pattern" = form::LINE))]
+    pub account: Option<String>,
+    /// The pins of the client certificates that it belongs to, at most 16; of one that exists, those it is bound to. It belongs
+    /// to an account or a certificate at least.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("items" = serde_json::json!({ "type": "string", "pattern": form::PIN })))]
+    pub certificates: Vec<String>,
     /// Its value, at most 65,536 bytes.
     pub value_base64: WireSecret,
     /// Do it only if this is its revision; 0: only if there is no such credential.
@@ -37,13 +43,16 @@ pub struct SetReply {
     pub name: String,
     /// The revision that was made.
     pub revision: u32,
-    /// The uid of its account.
-    pub uid: u32,
+    /// The uid of its account, if it belongs to one of the server's host.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u32")]
+    pub uid: Option<u32>,
     /// Whether the credential is new.
     pub created: bool,
 }
 
-/// Binds a credential to an account as it is today; whoever was enrolled is so no longer.
+/// Binds a credential to an account as it is today, to client certificates, or to both, and to nobody else; whoever was enrolled is
+/// so no longer.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "CredentialRebindRequest")]
 #[serde(deny_unknown_fields)]
@@ -51,9 +60,15 @@ pub struct RebindRequest {
     /// Its name or id.
     #[schemars(extend("pattern" = form::NAME))]
     pub name: String,
-    /// The account it belongs to from now on; the same as before is fine.
-    #[schemars(length(min = 1, max = 256), extend("pattern" = form::LINE))]
-    pub account: String,
+    /// The account of the server's host that it belongs to from now on; the same as before is fine.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = 256), extend("pattern" = form::LINE))]
+    pub account: Option<String>,
+    /// The pins of the client certificates that it belongs to from now on, at most 16. It belongs to an account or a certificate
+    /// at least.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("items" = serde_json::json!({ "type": "string", "pattern": form::PIN })))]
+    pub certificates: Vec<String>,
     /// Do it only if this is its revision.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u32", range(max = u32::MAX))]
@@ -70,10 +85,17 @@ pub struct RebindReply {
     pub name: String,
     /// The revision that was made.
     pub revision: u32,
-    /// Its account.
-    pub account: String,
+    /// Its account, if it belongs to one of the server's host.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub account: Option<String>,
     /// The uid of its account.
-    pub uid: u32,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u32")]
+    pub uid: Option<u32>,
+    /// The pins of its client certificates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<String>,
 }
 
 /// Deletes a credential for good.
@@ -104,7 +126,8 @@ impl Example for SetRequest {
     fn example() -> Self {
         Self {
             name: EXAMPLE_NAME.to_owned(),
-            account: EXAMPLE_ACCOUNT.to_owned(),
+            account: Some(EXAMPLE_ACCOUNT.to_owned()),
+            certificates: Vec::new(),
             value_base64: WireSecret::sample("not a real password"),
             expected_revision: Some(0),
         }
@@ -114,20 +137,21 @@ impl Example for SetRequest {
 impl Example for SetReply {
     fn example() -> Self {
         let (id, name) = (EXAMPLE_ID.to_owned(), EXAMPLE_NAME.to_owned());
-        Self { id, name, revision: 1, uid: EXAMPLE_UID, created: true }
+        Self { id, name, revision: 1, uid: Some(EXAMPLE_UID), created: true }
     }
 }
 
 impl Example for RebindRequest {
     fn example() -> Self {
-        Self { name: EXAMPLE_NAME.to_owned(), account: EXAMPLE_ACCOUNT.to_owned(), expected_revision: None }
+        let (name, account) = (EXAMPLE_NAME.to_owned(), Some(EXAMPLE_ACCOUNT.to_owned()));
+        Self { name, account, certificates: vec![EXAMPLE_PIN.to_owned()], expected_revision: None }
     }
 }
 
 impl Example for RebindReply {
     fn example() -> Self {
-        let (id, name, account) = (EXAMPLE_ID.to_owned(), EXAMPLE_NAME.to_owned(), EXAMPLE_ACCOUNT.to_owned());
-        Self { id, name, revision: 2, account, uid: EXAMPLE_UID }
+        let (id, name, account) = (EXAMPLE_ID.to_owned(), EXAMPLE_NAME.to_owned(), Some(EXAMPLE_ACCOUNT.to_owned()));
+        Self { id, name, revision: 2, account, uid: Some(EXAMPLE_UID), certificates: vec![EXAMPLE_PIN.to_owned()] }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::form;
 use crate::operation::Example;
 use crate::wire::{WireSecret, present};
 
-/// Reads the value of a credential; answered to its account only, over a Unix socket.
+/// Reads the value of a credential; answered to its account only, over a Unix socket or with a client certificate over TLS.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "CredentialGetRequest")]
 #[serde(deny_unknown_fields)]
@@ -28,8 +28,10 @@ pub struct GetReply {
     pub name: String,
     /// How often value or binding were changed.
     pub revision: u32,
-    /// The uid of its account.
-    pub uid: u32,
+    /// The uid of its account, if it belongs to one of the server's host.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u32")]
+    pub uid: Option<u32>,
     /// When value or binding last changed.
     #[schemars(extend("format" = "date-time"))]
     pub updated_at: String,
@@ -43,7 +45,8 @@ pub struct GetReply {
     pub sealed_base64: Option<WireSecret>,
 }
 
-/// Has a credential sealed to a key of its account from now on; asked by that account, over a Unix socket.
+/// Has a credential sealed to a key of its account from now on; asked by that account, over a Unix socket or with a client
+/// certificate over TLS.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "CredentialEnrollRequest")]
 #[serde(deny_unknown_fields)]
@@ -84,7 +87,7 @@ impl Example for GetReply {
             id: EXAMPLE_ID.to_owned(),
             name: EXAMPLE_NAME.to_owned(),
             revision: 1,
-            uid: EXAMPLE_UID,
+            uid: Some(EXAMPLE_UID),
             updated_at: EXAMPLE_TIME.to_owned(),
             value_base64: Some(WireSecret::sample("not a real password")),
             sealed_base64: None,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EXAMPLE_ACCOUNT, EXAMPLE_ID, EXAMPLE_NAME, EXAMPLE_TIME, EXAMPLE_UID};
+use super::{EXAMPLE_ACCOUNT, EXAMPLE_ID, EXAMPLE_NAME, EXAMPLE_PIN, EXAMPLE_TIME, EXAMPLE_UID};
 use crate::error::Code;
 use crate::form;
 use crate::operation::Example;
@@ -27,10 +27,17 @@ pub struct Entry {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// The account it is bound to.
-    pub account: String,
+    /// The account of the server's host that it is bound to.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub account: Option<String>,
     /// The uid that account had when it was bound.
-    pub uid: u32,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u32")]
+    pub uid: Option<u32>,
+    /// The pins of the client certificates it is bound to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<String>,
     /// How often value or binding were changed.
     pub revision: u32,
     /// When it was made.
@@ -49,7 +56,8 @@ pub struct Entry {
     pub public_key_sha256: Option<String>,
 }
 
-/// Whether the account and the host are what they were when the credential was bound.
+/// Whether the account and the host are what they were when the credential was bound; it holds when it is bound to client
+/// certificates only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "CredentialBinding")]
 #[serde(rename_all = "snake_case")]
@@ -152,8 +160,9 @@ impl Example for Entry {
         Self {
             id: EXAMPLE_ID.to_owned(),
             name: EXAMPLE_NAME.to_owned(),
-            account: EXAMPLE_ACCOUNT.to_owned(),
-            uid: EXAMPLE_UID,
+            account: Some(EXAMPLE_ACCOUNT.to_owned()),
+            uid: Some(EXAMPLE_UID),
+            certificates: vec![EXAMPLE_PIN.to_owned()],
             revision: 1,
             created_at: EXAMPLE_TIME.to_owned(),
             updated_at: EXAMPLE_TIME.to_owned(),

@@ -20,6 +20,8 @@ pub enum Purpose {
     Mac,
     /// Signatures.
     Sign,
+    /// Column encryption keys of databases, wrapped.
+    Columns,
 }
 
 /// Makes a key.
@@ -33,7 +35,8 @@ pub struct CreateRequest {
     /// The one thing it is for.
     #[serde(deserialize_with = "word")]
     pub purpose: Purpose,
-    /// What MACs or signatures are made with: `hmac-sha-256`; `ed25519`, `ecdsa-p256-sha-256`, `rsa-pss-3072-sha-256`.
+    /// What MACs or signatures are made with: `hmac-sha-256`; `ed25519`, `ecdsa-p256-sha-256`, `rsa-pss-3072-sha-256`. Or how
+    /// column encryption keys are wrapped: `rsa-3072-oaep`, `aes-256`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = form::ALGORITHM))]
     pub algorithm: Option<String>,
@@ -66,7 +69,7 @@ pub struct Key {
     pub name: String,
     /// The one thing it is for.
     pub purpose: String,
-    /// What MACs or signatures are made with.
+    /// What it is used with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<String>,
     /// What its versions are wrapped by: `root`, or the kind of a protector and which one.
@@ -128,7 +131,7 @@ pub struct Version {
     /// counts as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uses: Option<u64>,
-    /// The public key of a version that signs: X.509 SubjectPublicKeyInfo in base64.
+    /// The public key of a version that has one: X.509 SubjectPublicKeyInfo in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_key_base64: Option<String>,
 }
@@ -391,14 +394,14 @@ pub struct ImportRequest {
     /// What a new key is for; `values` when left out. One that is there keeps its purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
-    /// What MACs or signatures are made with.
+    /// What the key is used with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = form::ALGORITHM))]
     pub algorithm: Option<String>,
     /// Under which public key it is wrapped.
     #[schemars(extend("format" = "uuid"))]
     pub wrapping_key: String,
-    /// The key (32 bytes; to sign: PKCS#8 in DER) under RSA-OAEP with SHA-256 and an empty label; or an AES-256 key so wrapped
+    /// The key (32 bytes; to sign, and with `rsa-3072-oaep`: PKCS#8 in DER) under RSA-OAEP with SHA-256 and an empty label; or an AES-256 key so wrapped
     /// and behind it the key under AES-KWP (RFC 5649), as `CKM_RSA_AES_KEY_WRAP` of PKCS#11 does it.
     #[schemars(extend("contentEncoding" = "base64", "pattern" = form::BASE64))]
     pub wrapped_base64: String,

@@ -9,7 +9,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{default_provider, sign::any_supported_type};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use strongroom_client::{Client, ClientError, Patience, Pin, Target, Trust};
+use strongroom_client::{Client, ClientError, Patience, Pin, Target, Trust, pin_of};
 use strongroom_secret::AccessToken;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -32,7 +32,7 @@ impl Identity {
     }
 
     pub fn pin(&self) -> Pin {
-        Pin::of(&self.certificate).unwrap()
+        pin_of(&self.certificate).unwrap()
     }
 }
 

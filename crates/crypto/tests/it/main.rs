@@ -5,6 +5,7 @@
 mod accumulated;
 mod asymmetric;
 mod cipher;
+mod column_cell;
 mod derivation;
 mod hex;
 mod labels;

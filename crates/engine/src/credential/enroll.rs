@@ -22,8 +22,8 @@ pub struct Enroll {
     pub public_key: [u8; kem::PUBLIC_KEY],
     /// Shows that the account still has the private key it is enrolled with (docs/spec/credential.md).
     pub proof: Option<[u8; 32]>,
-    /// What was seen of the caller's account and of this host.
-    pub seen: Seen,
+    /// What was seen of the caller's account and of this host; none of a caller whom the kernel did not name.
+    pub seen: Option<Seen>,
 }
 
 /// What the account is enrolled for.
@@ -43,7 +43,7 @@ impl Operation for Enroll {
 
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<EnrollReply>, Stop> {
         let found = owned(facts, Self::ACTION, &self.selector)?;
-        found.body.refuse_changed(&self.seen)?;
+        found.body.refuse_changed(facts, self.seen.as_ref())?;
         if kem::encapsulate(&self.public_key).is_err() {
             let reason = "nothing can be sealed to this key; make one with `strongroom credential enroll`".to_owned();
             return Err(Refusal::Invalid { field: "public_key", reason }.into());

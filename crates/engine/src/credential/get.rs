@@ -16,8 +16,8 @@ use crate::rule::{Done, Facts, Operation, Refusal, Reply, Stop};
 pub struct Get {
     /// Which credential.
     pub selector: Selector,
-    /// What was seen of the caller's account and of this host.
-    pub seen: Seen,
+    /// What was seen of the caller's account and of this host; none of a caller whom the kernel did not name.
+    pub seen: Option<Seen>,
 }
 
 /// A value, and what is known about it.
@@ -29,8 +29,8 @@ pub struct GetReply {
     pub name: Name,
     /// How often value or binding were changed.
     pub revision: u32,
-    /// The uid it is bound to.
-    pub uid: u32,
+    /// The uid of the local account it is bound to.
+    pub uid: Option<u32>,
     /// When value or binding last changed.
     pub updated_at: Timestamp,
     /// The value.
@@ -53,7 +53,7 @@ impl Operation for Get {
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<GetReply>, Stop> {
         let found = owned(facts, Self::ACTION, &self.selector)?;
         let credential = found.body;
-        credential.refuse_changed(&self.seen)?;
+        credential.refuse_changed(facts, self.seen.as_ref())?;
         let unsealed = open(facts, found.id, credential)?;
         let value = match &credential.public_key {
             None => Released::Clear(unsealed.value),

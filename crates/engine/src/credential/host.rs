@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use strongroom_envelope::credential::{Binding, HOST_ID};
+use strongroom_envelope::credential::{HOST_ID, Local as LocalBinding, NO_UID};
 
 use super::body::CredentialBody;
-use crate::rule::Refusal;
+use super::owner::refuse_outside_its_time;
+use crate::policy::Identity;
+use crate::rule::{Facts, Refusal};
 
 /// The most bytes of an account's name.
 pub const ACCOUNT_BYTES: usize = 256;
@@ -23,21 +25,35 @@ pub struct Account {
 }
 
 impl Account {
-    /// What binds a value to it.
-    pub(super) fn binding<'a>(&'a self, host: &'a HostId) -> Binding<'a> {
-        Binding { account: &self.name, uid: self.uid, host }
-    }
-
     pub(super) fn check(&self) -> Result<(), Refusal> {
-        if (1..=ACCOUNT_BYTES).contains(&self.name.len()) && !self.name.contains(char::is_control) {
+        let reason = if self.uid == NO_UID {
+            format!("the uid {NO_UID} is no account's")
+        } else if (1..=ACCOUNT_BYTES).contains(&self.name.len()) && !self.name.contains(char::is_control) {
             return Ok(());
-        }
-        let reason = format!("its name has 1 to {ACCOUNT_BYTES} bytes and no control characters");
+        } else {
+            format!("its name has 1 to {ACCOUNT_BYTES} bytes and no control characters")
+        };
         Err(Refusal::Invalid { field: "account", reason })
     }
 }
 
-/// What was seen of the account that asks, and of this host.
+/// An account, and the host it is one of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Local {
+    /// The account.
+    pub account: Account,
+    /// Its host.
+    pub host: HostId,
+}
+
+impl Local {
+    /// What binds a value to it.
+    pub(super) fn binding(&self) -> LocalBinding<'_> {
+        LocalBinding { account: &self.account.name, uid: self.account.uid, host: &self.host }
+    }
+}
+
+/// What was seen of the local account that asks, and of this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// The name that the caller's uid stands for now, and that stands for this uid; none when there is no such name.
@@ -57,6 +73,8 @@ pub enum Change {
     UidChanged,
     /// Another account was named than the one it is bound to.
     OtherAccount,
+    /// Other certificates were named than those it is bound to.
+    OtherCertificates,
     /// It is another host.
     OtherHost,
 }
@@ -68,24 +86,24 @@ impl fmt::Display for Change {
             Self::AccountChanged => "the uid it is bound to belongs to another account now",
             Self::UidChanged => "the account it is bound to has another uid now",
             Self::OtherAccount => "it is bound to another account",
+            Self::OtherCertificates => "it is bound to other client certificates",
             Self::OtherHost => "it is bound to another host",
         })
     }
 }
 
 impl CredentialBody {
-    /// What binds its value.
-    pub(super) fn binding(&self) -> Binding<'_> {
-        Binding { account: &self.account, uid: self.uid, host: &self.host }
-    }
-
-    /// Refuses when the account or the host is another one than when it was bound.
-    pub(super) fn refuse_changed(&self, seen: &Seen) -> Result<(), Refusal> {
-        let change = match &seen.account {
-            _ if seen.host != self.host => Change::OtherHost,
-            None => Change::AccountGone,
-            Some(account) if *account != self.account => Change::AccountChanged,
-            Some(_) => return Ok(()),
+    /// Refuses an owner who is not today what the credential was bound to: a local account when it or the host is another one, a
+    /// client certificate outside its time.
+    pub(super) fn refuse_changed(&self, facts: &Facts<'_>, seen: Option<&Seen>) -> Result<(), Refusal> {
+        if let Identity::Certificate(certificate) = &facts.principal().identity {
+            return refuse_outside_its_time(certificate, facts.now());
+        }
+        let change = match (seen, &self.account) {
+            (Some(seen), _) if Some(seen.host) != self.host => Change::OtherHost,
+            (Some(Seen { account: Some(account), .. }), Some(bound)) if account == bound => return Ok(()),
+            (Some(Seen { account: Some(_), .. }), _) => Change::AccountChanged,
+            (Some(Seen { account: None, .. }) | None, _) => Change::AccountGone,
         };
         Err(self.changed(change))
     }

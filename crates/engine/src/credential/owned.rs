@@ -20,11 +20,11 @@ pub(super) fn owned<'a>(
         Err(Stop::Refused(_)) => None,
         Err(other) => return Err(other),
     };
-    let (name, owner) = match &found {
-        Some(found) => (found.body.name.to_string(), Some(found.body.uid)),
-        None => (selector.to_string(), None),
+    let (name, uid, certificates) = match &found {
+        Some(Found { body, .. }) => (body.name.to_string(), body.uid, body.pins()),
+        None => (selector.to_string(), None, &[][..]),
     };
-    facts.permit(action, Object::Owned { name: &name, owner })?;
+    facts.permit(action, Object::Owned { name: &name, uid, certificates })?;
     found.ok_or_else(|| Refusal::NotFound { what: "credential", target: name }.into())
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn seal_again(
     // Whatever the state of the version that sealed it: a compromised one is the best reason to seal it again.
     let unsealed = open_with(facts, key.id, credential, &KeyChoice::Whatever(under.0, under.1))?;
     let place = (key.id, credential.revision);
-    let sealed = seal_under(facts, active, &credential.binding(), place, &unsealed.value)?;
+    let sealed = seal_under(facts, active, &credential.owner().binding(), place, &unsealed.value)?;
     let mut credential = credential.clone();
     credential.take(sealed);
     again.put(key, &credential);

@@ -63,7 +63,7 @@ pub(super) fn open_with(
         return Err(does_not_open());
     }
     let master = facts.key(choice)?;
-    let context = context(&credential.binding(), id, credential.revision)?;
+    let context = context(&credential.owner().binding(), id, credential.revision)?;
     let place = Place::Context(&context);
     let data_key = sealed_key.open(master.sealing(PURPOSE)?, &place).map_err(|_| does_not_open())?;
     let mut value = SecretBytes::with_capacity(credential.value.len());

@@ -4,7 +4,8 @@ use strongroom_envelope::Id;
 use strongroom_secret::SecretBytes;
 
 use super::body::CredentialBody;
-use super::host::{Account, Change, HostId};
+use super::host::{Change, Local};
+use super::owner::Owner;
 use super::reply::Remembered;
 use super::seal::seal_under;
 use super::{KEY_NAME, change, next_revision, refuse_other_revision};
@@ -21,10 +22,8 @@ pub const VALUE_BYTES: usize = 64 << 10;
 pub struct Set {
     /// Which credential.
     pub selector: Selector,
-    /// The account it belongs to, as it is on this host now; or why there is none. It is told to those who may know only.
-    pub account: Result<Account, Refusal>,
-    /// This host.
-    pub host: HostId,
+    /// To whom it belongs; or why that cannot be. It is told to those who may know only.
+    pub owner: Result<Owner, Refusal>,
     /// Its new value.
     pub value: SecretBytes,
     /// Only when this revision is there; 0: only when there is no such credential.
@@ -40,8 +39,8 @@ pub struct SetReply {
     pub name: Name,
     /// The revision that was made.
     pub revision: u32,
-    /// The uid it is bound to.
-    pub uid: u32,
+    /// The uid of the local account it is bound to.
+    pub uid: Option<u32>,
     /// Whether the credential is new.
     pub created: bool,
 }
@@ -52,12 +51,12 @@ impl Operation for Set {
 
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<SetReply>, Stop> {
         let found = find::<CredentialBody>(facts, Self::ACTION, &self.selector)?;
-        let account = self.account.clone()?;
-        account.check()?;
+        let owner = self.owner.clone()?;
+        owner.check()?;
         self.check_value()?;
         match found {
-            Some(found) => self.update(facts, &account, &found),
-            None => self.create(facts, &account),
+            Some(found) => self.update(facts, &owner, &found),
+            None => self.create(facts, owner),
         }
     }
 }
@@ -71,49 +70,59 @@ impl Set {
         }
     }
 
-    fn create(&self, facts: &mut Facts<'_>, account: &Account) -> Result<Done<SetReply>, Stop> {
+    fn create(&self, facts: &mut Facts<'_>, owner: Owner) -> Result<Done<SetReply>, Stop> {
         let Selector::Name(name) = &self.selector else {
             return Err(missing::<CredentialBody>(&self.selector).into());
         };
         refuse_other_revision(self.expected_revision, 0)?;
         let master = facts.key(&KeyChoice::Primary(KEY_NAME))?;
         let (id, now) = (facts.new_id(), facts.now());
-        let sealed = seal_under(facts, &master, &account.binding(&self.host), (id, 1), &self.value)?;
-        let credential = CredentialBody::new(name.clone(), account, &self.host, now, sealed);
-        let reply = SetReply { id, name: name.clone(), revision: 1, uid: account.uid, created: true };
+        let sealed = seal_under(facts, &master, &owner.binding(), (id, 1), &self.value)?;
+        let credential = CredentialBody::new(name.clone(), owner, now, sealed);
+        let reply = SetReply { id, name: name.clone(), revision: 1, uid: credential.uid, created: true };
         Ok(facts.commit(reply, vec![change(id, &credential, NameChange::Take(name.clone()))]))
     }
 
-    /// A value goes to the account that the record names: another one is given by a rebinding, which is an act of its own.
+    /// A value goes to those whom the record names: others are given it by a rebinding, which is an act of its own.
     fn update(
         &self,
         facts: &mut Facts<'_>,
-        account: &Account,
+        owner: &Owner,
         found: &Found<'_, CredentialBody>,
     ) -> Result<Done<SetReply>, Stop> {
         let mut credential = found.body.clone();
         refuse_other_revision(self.expected_revision, credential.revision)?;
-        if let Some(other) = self.differs(account, &credential) {
+        if let Some(other) = differs(owner, &credential.owner()) {
             return Err(credential.changed(other).into());
         }
         let revision = next_revision(credential.revision)?;
         let master = facts.key(&KeyChoice::Primary(KEY_NAME))?;
-        let sealed = seal_under(facts, &master, &credential.binding(), (found.id, revision), &self.value)?;
+        let sealed = seal_under(facts, &master, &owner.binding(), (found.id, revision), &self.value)?;
         credential.take(sealed);
         (credential.revision, credential.updated_at) = (revision, facts.now());
         let (name, uid) = (credential.name.clone(), credential.uid);
         let reply = SetReply { id: found.id, name, revision, uid, created: false };
         Ok(facts.commit(reply, vec![change(found.id, &credential, NameChange::None)]))
     }
+}
 
-    fn differs(&self, account: &Account, credential: &CredentialBody) -> Option<Change> {
-        if self.host != credential.host {
-            Some(Change::OtherHost)
-        } else if account.name != credential.account {
-            Some(Change::OtherAccount)
-        } else {
-            (account.uid != credential.uid).then_some(Change::UidChanged)
-        }
+/// What is different between those who were named and those it is bound to.
+fn differs(named: &Owner, bound: &Owner) -> Option<Change> {
+    let local = match (&named.local, &bound.local) {
+        (Some(named), Some(bound)) => differs_locally(named, bound),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => Some(Change::OtherAccount),
+    };
+    local.or_else(|| (named.certificates != bound.certificates).then_some(Change::OtherCertificates))
+}
+
+fn differs_locally(named: &Local, bound: &Local) -> Option<Change> {
+    if named.host != bound.host {
+        Some(Change::OtherHost)
+    } else if named.account.name != bound.account.name {
+        Some(Change::OtherAccount)
+    } else {
+        (named.account.uid != bound.account.uid).then_some(Change::UidChanged)
     }
 }
 
@@ -121,11 +130,11 @@ impl Reply for SetReply {
     fn remember(&self) -> Vec<u8> {
         let Self { id, name, revision, uid, created } = self;
         let kept = Remembered::of(*id, name, *revision);
-        Remembered { uid: Some(*uid), created: Some(*created), ..kept }.encode()
+        Remembered { uid: *uid, created: Some(*created), ..kept }.encode()
     }
 
     fn recall(remembered: &[u8]) -> Option<Self> {
         let Remembered { id, name, revision, uid, created, .. } = Remembered::decode(remembered)?;
-        Some(Self { id, name, revision, uid: uid?, created: created? })
+        Some(Self { id, name, revision, uid, created: created? })
     }
 }

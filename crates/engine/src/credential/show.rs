@@ -4,7 +4,7 @@ use strongroom_crypto::kem;
 use strongroom_envelope::{Id, Timestamp};
 
 use super::body::CredentialBody;
-use super::host::{Account, HostId};
+use super::owner::Owner;
 use crate::find::existing;
 use crate::name::{Name, Selector};
 use crate::policy::Action;
@@ -24,10 +24,8 @@ pub struct Entry {
     pub id: Id,
     /// Its name.
     pub name: Name,
-    /// The account it is bound to, as it was recorded.
-    pub account: Account,
-    /// The host it is bound to.
-    pub host: HostId,
+    /// To whom it belongs, as it was recorded.
+    pub owner: Owner,
     /// How often value or binding were changed.
     pub revision: u32,
     /// When it was made.
@@ -43,8 +41,7 @@ impl Entry {
         Self {
             id,
             name: credential.name.clone(),
-            account: Account { name: credential.account.clone(), uid: credential.uid },
-            host: credential.host,
+            owner: credential.owner(),
             revision: credential.revision,
             created_at: credential.created_at,
             updated_at: credential.updated_at,

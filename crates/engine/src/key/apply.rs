@@ -19,14 +19,14 @@ pub const BATCH_LIMIT: usize = 1000;
 pub const PLAINTEXT_BYTES: usize = 1 << 20;
 
 /// The active version of the key that is meant. The key's record is not read: what memory holds of it is as new as the index.
-pub(super) fn active(facts: &mut Facts<'_>, action: Action, selector: &Selector) -> Result<Arc<KeyHandle>, Stop> {
+pub(crate) fn active(facts: &mut Facts<'_>, action: Action, selector: &Selector) -> Result<Arc<KeyHandle>, Stop> {
     let id = permitted_id(facts, action, selector)?;
     let handle = facts.key(&KeyChoice::Active(id))?;
     named(facts, action, selector, handle)
 }
 
 /// The id of the key that is meant; for one given by id the name is judged when it is known.
-pub(super) fn permitted_id(facts: &mut Facts<'_>, action: Action, selector: &Selector) -> Result<Id, Stop> {
+pub(crate) fn permitted_id(facts: &mut Facts<'_>, action: Action, selector: &Selector) -> Result<Id, Stop> {
     match selector {
         Selector::Name(name) => {
             facts.permit(action, Object::Name(name.as_str()))?;
@@ -40,7 +40,7 @@ pub(super) fn permitted_id(facts: &mut Facts<'_>, action: Action, selector: &Sel
 }
 
 /// Judges a key that was given by id on its name: whoever may not touch that name is answered as if nothing were there.
-pub(super) fn named(
+pub(crate) fn named(
     facts: &mut Facts<'_>,
     action: Action,
     selector: &Selector,

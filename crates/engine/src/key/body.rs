@@ -39,7 +39,7 @@ pub struct KeyBody {
     /// Its versions, rising.
     #[n(7)]
     pub versions: Vec<KeyVersion>,
-    /// What MACs or signatures are made with; none for a key that seals.
+    /// What it is used with; none for a key that seals values.
     #[n(8)]
     pub algorithm: Option<Algorithm>,
     /// How the wrapping key of its versions is found; none for [`ROOT_PROTECTOR`].
@@ -115,7 +115,7 @@ pub struct KeyVersion {
     /// Whether it was brought by the user.
     #[n(8)]
     pub imported: Option<bool>,
-    /// The public key of a version that signs: X.509 SubjectPublicKeyInfo.
+    /// The public key of a version that signs, or of an RSA master key: X.509 SubjectPublicKeyInfo.
     #[n(9)]
     pub public: Option<ByteVec>,
     /// The key, wrapped a second time, under a wrap key of the keyring; see [`Protection::recovery`].

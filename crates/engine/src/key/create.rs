@@ -21,9 +21,9 @@ const PERIODS: std::ops::RangeInclusive<i64> = 60_000..=3_660 * 24 * 60 * 60 * 1
 pub struct Create {
     /// Its name.
     pub name: Name,
-    /// The one thing it is for: `values`, `mac` or `sign`.
+    /// The one thing it is for: `values`, `mac`, `sign` or `columns`.
     pub purpose: Purpose,
-    /// What MACs or signatures are made with; none for what is usual.
+    /// What it is used with; none for what is usual.
     pub algorithm: Option<Algorithm>,
     /// After how long the server makes a new version, milliseconds.
     pub rotation_period: Option<i64>,
@@ -63,8 +63,9 @@ impl Create {
             // The server makes it by itself, if not today.
             return Err(Refusal::NameTaken { name: self.name.to_string() });
         }
-        if !matches!(self.purpose, Purpose::Values | Purpose::Mac | Purpose::Sign) {
-            let reason = format!("keys for {} are made by the server; choose values, mac or sign", self.purpose.word());
+        if !matches!(self.purpose, Purpose::Values | Purpose::Mac | Purpose::Sign | Purpose::Columns) {
+            let made = format!("keys for {} are made by the server", self.purpose.word());
+            let reason = format!("{made}; choose values, mac, sign or columns");
             return invalid("purpose", reason);
         }
         if self.rotation_period.is_some_and(|period| !PERIODS.contains(&period)) {

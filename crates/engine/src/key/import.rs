@@ -1,6 +1,6 @@
 //! `key.import`: a key that the user brings becomes a new key, or a new version of one.
 
-use strongroom_crypto::{asymmetric, weakness};
+use strongroom_crypto::{asymmetric, column_envelope, weakness};
 use strongroom_envelope::value::Purpose;
 use strongroom_secret::SecretBytes;
 
@@ -23,9 +23,9 @@ pub struct Import {
     pub name: Name,
     /// What a new key is for; of one that is there it must be the same.
     pub purpose: Option<Purpose>,
-    /// What MACs or signatures are made with.
+    /// What it is used with.
     pub algorithm: Option<Algorithm>,
-    /// 32 bytes, or for signatures PKCS#8 in DER.
+    /// 32 bytes, or for signatures and RSA master keys PKCS#8 in DER.
     pub bytes: SecretBytes,
     /// Whether what is stored under older versions is sealed again, by a job.
     pub reencrypt: bool,
@@ -91,6 +91,10 @@ impl Import {
     /// Refuses what no good generator made.
     fn check(&self, algorithm: Option<Algorithm>) -> Result<(), Refusal> {
         let invalid = |reason: String| Refusal::Invalid { field: "key", reason };
+        if algorithm == Some(Algorithm::Rsa3072Oaep) {
+            let master = column_envelope::MasterKey::from_pkcs8(&self.bytes);
+            return master.map(drop).map_err(|error| invalid(format!("{error}; give it as unencrypted PKCS#8 in DER")));
+        }
         match algorithm.and_then(Algorithm::signature) {
             Some(signature) => asymmetric::PrivateKey::from_pkcs8(signature, &self.bytes)
                 .map(drop)

@@ -1,7 +1,8 @@
 //! `key.limit`: how often each version of a key may protect something; and the counting of it.
 //!
-//! A use is what makes something new: a value that is sealed, a data key, a MAC, a signature. Opening and verifying are never
-//! limited. The shell counts; what is counted is set aside in the key's record beforehand, so that no use is forgotten.
+//! A use is what makes something new: a value that is sealed, a data key or a column encryption key, a MAC, a signature. Opening
+//! and verifying are never limited. The shell counts; what is counted is set aside in the key's record beforehand, so that no
+//! use is forgotten.
 
 use strongroom_envelope::Id;
 use strongroom_envelope::value::Purpose;
@@ -39,7 +40,7 @@ impl Operation for Limit {
         check("limit", self.limit)?;
         let stored = facts.stored(found.id)?;
         let mut key = found.body.clone();
-        if !matches!(key.purpose, Purpose::Values | Purpose::Mac | Purpose::Sign) {
+        if !matches!(key.purpose, Purpose::Values | Purpose::Mac | Purpose::Sign | Purpose::Columns) {
             return Err(Refusal::WrongPurpose { key: key.name.to_string(), purpose: key.purpose }.into());
         }
         key.usage_limit = self.limit;
@@ -58,7 +59,7 @@ pub(super) fn check(field: &'static str, limit: Option<u64>) -> Result<(), Refus
 }
 
 /// The uses that a request was granted, for its items in their order.
-pub(super) struct Allowance<'a> {
+pub(crate) struct Allowance<'a> {
     key: &'a KeyHandle,
     left: Option<u64>,
 }

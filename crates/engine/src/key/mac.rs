@@ -145,7 +145,7 @@ fn is_right(key: &Arc<KeyHandle>, message: &[u8], made: &[u8]) -> Result<bool, R
     match &*key.material {
         Material::Mac(mac) => Ok(mac.verify(&[message], made)),
         Material::Sign(pair) => Ok(pair.public.verify(message, made)),
-        Material::Sealing(_) => Err(wrong_purpose(key)),
+        Material::Sealing(_) | Material::Master(_) => Err(wrong_purpose(key)),
     }
 }
 

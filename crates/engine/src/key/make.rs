@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use strongroom_crypto::asymmetric;
+use strongroom_crypto::{asymmetric, column_envelope};
 use strongroom_envelope::value::Purpose;
 use strongroom_envelope::{Generation, Id, Timestamp, body};
 use strongroom_secret::SecretBytes;
@@ -66,6 +66,9 @@ pub(super) fn new_bytes(algorithm: Option<Algorithm>, fill: &mut dyn FnMut(&mut 
         // Primes and scalars are found by the library, with its own randomness.
         return asymmetric::PrivateKey::generate(signature).to_pkcs8();
     }
+    if algorithm == Some(Algorithm::Rsa3072Oaep) {
+        return column_envelope::MasterKey::generate().to_pkcs8();
+    }
     let mut bytes = SecretBytes::with_capacity(KEY_BYTES);
     fill(bytes.extend_zeroed(KEY_BYTES));
     bytes
@@ -79,8 +82,6 @@ pub(super) fn new_version(
     (algorithm, bytes): (Option<Algorithm>, &SecretBytes),
     now: Timestamp,
 ) -> KeyVersion {
-    let private = algorithm.and_then(Algorithm::signature);
-    let private = private.and_then(|signature| asymmetric::PrivateKey::from_pkcs8(signature, bytes).ok());
     KeyVersion {
         number,
         state: State::Active,
@@ -91,10 +92,20 @@ pub(super) fn new_version(
         compromised_at: None,
         destroy_at: None,
         imported: None,
-        public: private.map(|private| private.public_spki().into()),
+        public: algorithm.and_then(|algorithm| public_spki(algorithm, bytes)).map(Into::into),
         reserved: None,
         wrapped_under_root: None,
     }
+}
+
+/// The public key of a version that has one.
+fn public_spki(algorithm: Algorithm, bytes: &SecretBytes) -> Option<Vec<u8>> {
+    if algorithm == Algorithm::Rsa3072Oaep {
+        let master = column_envelope::MasterKey::from_pkcs8(bytes).ok()?;
+        return Some(master.public().spki().to_vec());
+    }
+    let private = asymmetric::PrivateKey::from_pkcs8(algorithm.signature()?, bytes).ok()?;
+    Some(private.public_spki())
 }
 
 /// Bytes of a symmetric key.

@@ -27,7 +27,7 @@ pub struct KeyView {
     pub name: Name,
     /// The one thing it is for.
     pub purpose: Purpose,
-    /// What MACs or signatures are made with.
+    /// What it is used with, when it does not seal values.
     pub algorithm: Option<Algorithm>,
     /// The kind of protector that its versions are wrapped by.
     pub protector: String,
@@ -72,7 +72,7 @@ pub struct VersionView {
     pub stored: u64,
     /// How many of its limited uses are taken, those included that are set aside to be counted in memory.
     pub uses: Option<u64>,
-    /// The public key of a version that signs.
+    /// The public key of a version that has one.
     pub public: Option<Vec<u8>>,
 }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use strongroom_crypto::{SealingKey, asymmetric, mac};
+use strongroom_crypto::{SealingKey, asymmetric, column_envelope, mac};
 use strongroom_envelope::value::{self, Purpose};
 use strongroom_envelope::{Generation, Id};
 use strongroom_secret::{SecretBytes, WrapKey, WrappingKey};
 
+use super::algorithm::Algorithm;
 use super::body::{KeyBody, KeyVersion, place};
 use super::state::State;
 use crate::rule::{KeyHandle, KeyPair, Material, Refusal};
@@ -223,6 +224,9 @@ pub(super) fn material(body: &KeyBody, bytes: &SecretBytes) -> Option<Material> 
             let private = asymmetric::PrivateKey::from_pkcs8(algorithm, bytes).ok()?;
             let public = asymmetric::PublicKey::from_spki(algorithm, &private.public_spki()).ok()?;
             Some(Material::Sign(Box::new(KeyPair { private, public })))
+        }
+        Purpose::Columns if body.algorithm == Some(Algorithm::Rsa3072Oaep) => {
+            column_envelope::MasterKey::from_pkcs8(bytes).ok().map(|master| Material::Master(Box::new(master)))
         }
         _ => bytes.expose().try_into().ok().map(|key: &[u8; 32]| Material::Sealing(SealingKey::new(key))),
     }

@@ -36,6 +36,14 @@ pub enum Refusal {
         /// What is there; 0 means "nothing".
         found: u32,
     },
+    /// Compare-and-set failed, of what has revisions and keeps one of them.
+    #[error("revision {expected} was expected, the current revision is {found}")]
+    RevisionConflict {
+        /// What the caller expected; 0 means "must not exist".
+        expected: u32,
+        /// What is there; 0 means "nothing".
+        found: u32,
+    },
     /// Policy does not allow it.
     #[error("not permitted: {reason}")]
     Denied {
@@ -161,6 +169,12 @@ pub enum Refusal {
         name: String,
         /// What is different.
         change: BindingChange,
+    },
+    /// The credential belongs to whoever shows this certificate, but not on this day.
+    #[error("the client certificate {wrong}")]
+    CertificateNotValid {
+        /// Since when, or from when on.
+        wrong: String,
     },
     /// The account is enrolled with another key, and did not show that it still has that one.
     #[error("the account is enrolled for `{name}` with another key")]

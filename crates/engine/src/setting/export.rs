@@ -1,11 +1,12 @@
 //! `setting.export`: settings with their values in clear, in pages.
 
 use super::body::SettingBody;
-use super::list::{Entry, Withheld, check_page, page};
+use super::list::Entry;
 use super::seal::open;
 use super::value::SettingValue;
 use crate::name::Name;
-use crate::policy::{Action, Object};
+use crate::page::{self, Asked, Names, Withheld};
+use crate::policy::Action;
 use crate::rule::{Done, Facts, Operation, Refusal, Reply, Stop};
 
 /// The longest page of an export.
@@ -51,9 +52,9 @@ impl Operation for Export {
     const ACTION: Action = Action::SettingExport;
 
     fn apply(&self, facts: &mut Facts<'_>) -> Result<Done<ExportReply>, Stop> {
-        check_page(&self.prefix, self.after.as_deref(), (self.limit, EXPORT_LIMIT))?;
-        facts.permit(Self::ACTION, Object::Name(&self.prefix))?;
-        let (shown, next) = page(facts, &self.prefix, self.after.as_deref(), self.limit)?;
+        let Export { prefix, after, limit } = self;
+        let asked = Asked { prefix, after: after.as_deref(), limit: *limit, most: EXPORT_LIMIT };
+        let Names { shown, next } = page::names::<SettingBody>(facts, Self::ACTION, &asked)?;
         let mut reply = ExportReply { settings: Vec::new(), withheld: Vec::new(), next };
         let mut bytes = 0;
         'page: for chunk in shown.chunks(FETCHED) {

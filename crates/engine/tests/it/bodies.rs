@@ -1,7 +1,7 @@
 //! Bodies as CBOR, byte for byte: expected values are written by hand after RFC 8949 and docs/spec/bodies.md.
 
 use strongroom_engine::catalogue::{InstanceBody, Noted, ProofBody, QuarantineBody, note};
-use strongroom_engine::credential::{self, Account, CredentialBody, Enroll, Seen};
+use strongroom_engine::credential::{self, Account, CredentialBody, Enroll, Owner, Pins, Seen};
 use strongroom_engine::job::{JobBody, JobKind, JobState};
 use strongroom_engine::key::{Algorithm, BuiltIn, KeyBody, State};
 use strongroom_engine::name::Selector;
@@ -12,7 +12,7 @@ use strongroom_engine::token::{Issue, TokenBody};
 use strongroom_engine::transaction::{Encrypt, PartBody, TransactionBody, TransactionState};
 use strongroom_envelope::body::{self, Body, BodyError};
 use strongroom_envelope::value::Purpose;
-use strongroom_envelope::{Id, RecordKey, RecordKind, Timestamp};
+use strongroom_envelope::{Id, Pin, RecordKey, RecordKind, Timestamp};
 use strongroom_secret::SecretBytes;
 
 use crate::shell::{BEGIN, Shell, name};
@@ -364,9 +364,9 @@ fn parts_of_transactions() {
 fn credential() {
     let mut shell = Shell::new();
     shell.admin(&BuiltIn { family: Family::Credentials }).unwrap();
-    let account = Ok(Account { name: "svc".to_owned(), uid: 991 });
+    let owner = Owner::local(Account { name: "svc".to_owned(), uid: 991 }, [6; 16]);
     let (selector, value) = (Selector::Name(name("a/b")), SecretBytes::from_slice(b"v"));
-    let set = credential::Set { selector: selector.clone(), account, host: [6; 16], value, expected_revision: None };
+    let set = credential::Set { selector: selector.clone(), owner: Ok(owner.clone()), value, expected_revision: None };
     let id = shell.admin(&set).unwrap().id;
     let body: CredentialBody = shell.body(RecordKind::Credential, id);
     let key = id_text(shell.key_handle("credentials").key_id);
@@ -379,11 +379,25 @@ fn credential() {
     check(&body, &format!("ab {} 0c 01", fixed(&body)));
 
     let public_key = [9; 32];
-    let seen = Seen { account: Some("svc".to_owned()), host: [6; 16] };
+    let seen = Some(Seen { account: Some("svc".to_owned()), host: [6; 16] });
     let own = Principal { identity: Identity::Peer { uid: 991 }, role: None, channel: Channel::Local };
-    shell.execute(&own, &Enroll { selector, public_key, proof: None, seen }).unwrap();
+    shell.execute(&own, &Enroll { selector: selector.clone(), public_key, proof: None, seen }).unwrap();
     let body: CredentialBody = shell.body(RecordKind::Credential, id);
     check(&body, &format!("ad {} 0b 5820{} 0c 01 0d {TIME}", fixed(&body), "09".repeat(32)));
+
+    // Two certificates beside the account, then without it.
+    let certificates = Pins::new(vec![Pin([8; 32]), Pin([7; 32])]).unwrap();
+    let both = Owner { certificates, ..owner };
+    let rebind = |owner| credential::Rebind { selector: selector.clone(), owner: Ok(owner), expected_revision: None };
+    shell.admin(&rebind(both.clone())).unwrap();
+    let body: CredentialBody = shell.body(RecordKind::Credential, id);
+    let pins = format!("0e 82 5820{} 5820{}", "07".repeat(32), "08".repeat(32));
+    check(&body, &format!("ac {} 0c 02 {pins}", fixed(&body)));
+    shell.admin(&rebind(Owner { local: None, ..both })).unwrap();
+    let body: CredentialBody = shell.body(RecordKind::Credential, id);
+    let value = hex(&body.value);
+    let head = format!("0001 01 63 612f62 03 {TIME} 04 {TIME} 05 {key} 06 01 08 58cd{value}");
+    check(&body, &format!("a9 {head} 0c 03 {pins}"));
 
     let noted = note(RecordKind::Credential, &body::encode(&body)).unwrap();
     assert_eq!(noted, Noted { name: Some(name("a/b")), ..Noted::default() });

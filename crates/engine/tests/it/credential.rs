@@ -4,7 +4,7 @@
 use strongroom_crypto::{SealingKey, kem};
 use strongroom_engine::credential::{
     Account, BindingChange, CredentialBody, Delete, DeleteReply, Enroll, EnrollReply, Get, GetReply, KEY_NAME,
-    LIST_LIMIT, List, Rebind, RebindReply, Released, Seen, Set, SetReply, Show, VALUE_BYTES,
+    LIST_LIMIT, List, Owner, Rebind, RebindReply, Released, Seen, Set, SetReply, Show, VALUE_BYTES,
 };
 use strongroom_engine::key::{BuiltIn, Rotate};
 use strongroom_engine::name::Selector;
@@ -12,7 +12,7 @@ use strongroom_engine::policy::{Channel, Identity, Principal, Role};
 use strongroom_engine::reencrypt::Reencrypt;
 use strongroom_engine::rule::{Refusal, Reply};
 use strongroom_engine::stored::{Family, SealedUnder, sealed_under};
-use strongroom_envelope::credential::{self, Bond};
+use strongroom_envelope::credential::{self, Bond, NO_UID};
 use strongroom_envelope::value::{Context, Place, Purpose};
 use strongroom_envelope::{Generation, Id, RecordKey, RecordKind, Timestamp, body, two_tier};
 use strongroom_secret::{AgreementKey, SecretBytes};
@@ -37,11 +37,11 @@ fn account(uid: u32) -> Principal {
     Principal { identity: Identity::Peer { uid }, role: None, channel: Channel::Local }
 }
 
-fn seen(account: Option<&str>, host: [u8; 16]) -> Seen {
-    Seen { account: account.map(str::to_owned), host }
+fn seen(account: Option<&str>, host: [u8; 16]) -> Option<Seen> {
+    Some(Seen { account: account.map(str::to_owned), host })
 }
 
-fn as_bound() -> Seen {
+fn as_bound() -> Option<Seen> {
     seen(Some("svc-queue"), HOST)
 }
 
@@ -51,7 +51,7 @@ fn by_name(text: &str) -> Selector {
 
 fn set(target: &str, value: &str) -> Set {
     let value = SecretBytes::from_slice(value.as_bytes());
-    Set { selector: by_name(target), account: Ok(svc()), host: HOST, value, expected_revision: None }
+    Set { selector: by_name(target), owner: Ok(Owner::local(svc(), HOST)), value, expected_revision: None }
 }
 
 fn get(target: &str) -> Get {
@@ -63,7 +63,7 @@ fn enroll(target: &str, key: &AgreementKey, proof: Option<[u8; 32]>) -> Enroll {
 }
 
 fn rebind(target: &str, account: Account) -> Rebind {
-    Rebind { selector: by_name(target), account: Ok(account), host: HOST, expected_revision: None }
+    Rebind { selector: by_name(target), owner: Ok(Owner::local(account, HOST)), expected_revision: None }
 }
 
 fn clear(reply: GetReply) -> String {
@@ -75,7 +75,9 @@ fn clear(reply: GetReply) -> String {
 
 fn sealed(reply: &GetReply) -> (Bond, &[u8]) {
     match &reply.value {
-        Released::Sealed(sealed) => (Bond { id: reply.id, revision: reply.revision, uid: reply.uid }, sealed),
+        Released::Sealed(sealed) => {
+            (Bond { id: reply.id, revision: reply.revision, uid: reply.uid.unwrap_or(NO_UID) }, sealed)
+        }
         Released::Clear(_) => panic!("the account is enrolled"),
     }
 }
@@ -103,22 +105,22 @@ fn changed(change: BindingChange) -> Refusal {
 fn the_account_reads_what_was_set_for_it() {
     let mut shell = shell();
     let reply = shell.admin(&set("queue", "one")).unwrap();
-    assert_eq!((reply.revision, reply.uid, reply.created, shell.last.changes), (1, 991, true, 1));
+    assert_eq!((reply.revision, reply.uid, reply.created, shell.last.changes), (1, Some(991), true, 1));
     let got = shell.execute(&account(991), &get("queue")).unwrap();
-    assert_eq!((got.id, got.revision, got.uid, got.updated_at), (reply.id, 1, 991, BEGIN));
+    assert_eq!((got.id, got.revision, got.uid, got.updated_at), (reply.id, 1, Some(991), BEGIN));
     assert_eq!(clear(got), "one");
     assert_eq!(shell.last.trace.target, "queue");
 
     shell.now = Timestamp(BEGIN.0 + 1000);
     let again = shell.admin(&set("queue", "two")).unwrap();
-    assert_eq!(again, SetReply { id: reply.id, name: name("queue"), revision: 2, uid: 991, created: false });
+    assert_eq!(again, SetReply { id: reply.id, name: name("queue"), revision: 2, uid: Some(991), created: false });
     assert_eq!(clear(shell.execute(&account(991), &get("queue")).unwrap()), "two");
     let by_id = Get { selector: Selector::Id(reply.id), seen: as_bound() };
     assert_eq!(clear(shell.execute(&account(991), &by_id).unwrap()), "two");
     assert_eq!(shell.last.trace.target, "queue", "judged and audited by its canonical name");
 
     let body = stored(&shell, reply.id);
-    assert_eq!((body.created_at, body.updated_at, body.host), (BEGIN, shell.now, HOST));
+    assert_eq!((body.created_at, body.updated_at, body.host), (BEGIN, shell.now, Some(HOST)));
     let key = shell.key_handle(KEY_NAME);
     assert_eq!(sealed_under(&body::encode(&body)), Some(SealedUnder::Key(key.key_id, key.version)));
     // A two-tier value has 204 bytes around what it holds (docs/spec/two-tier.md).
@@ -181,7 +183,7 @@ fn what_changed_since_it_was_bound_is_refused() {
         assert_eq!(shell.execute(&account(991), &enroll).unwrap_err(), changed(change));
     }
     // A value is never given to another account on the side.
-    let other = |account: Account, host| Set { account: Ok(account), host, ..set("queue", "two") };
+    let other = |account: Account, host| Set { owner: Ok(Owner::local(account, host)), ..set("queue", "two") };
     let renamed = Account { name: "svc-audit".to_owned(), uid: 991 };
     assert_eq!(shell.admin(&other(renamed, HOST)).unwrap_err(), changed(BindingChange::OtherAccount));
     let renumbered = Account { uid: 1991, ..svc() };
@@ -203,18 +205,18 @@ fn a_value_opens_nowhere_else() {
         change(&mut body);
         body
     };
-    let does_not_open = |shell: &mut Shell, uid: u32, seen: Seen, body: &CredentialBody| {
+    let does_not_open = |shell: &mut Shell, uid: u32, seen: Option<Seen>, body: &CredentialBody| {
         overwrite(shell, first, body);
         let get = Get { selector: Selector::Id(first), seen };
         assert_eq!(shell.execute(&account(uid), &get).unwrap_err(), Refusal::DoesNotOpen);
     };
     let swapped = with(&|body| body.value = audit.value.clone());
     does_not_open(&mut shell, 991, as_bound(), &swapped);
-    let renumbered = with(&|body| body.uid = 992);
+    let renumbered = with(&|body| body.uid = Some(992));
     does_not_open(&mut shell, 992, as_bound(), &renumbered);
-    let renamed = with(&|body| body.account = "mallory".to_owned());
+    let renamed = with(&|body| body.account = Some("mallory".to_owned()));
     does_not_open(&mut shell, 991, seen(Some("mallory"), HOST), &renamed);
-    let moved = with(&|body| body.host = OTHER_HOST);
+    let moved = with(&|body| body.host = Some(OTHER_HOST));
     does_not_open(&mut shell, 991, seen(Some("svc-queue"), OTHER_HOST), &moved);
     let revised = with(&|body| body.revision = 2);
     does_not_open(&mut shell, 991, as_bound(), &revised);
@@ -260,7 +262,7 @@ fn an_enrolled_value_leaves_only_sealed() {
     assert_eq!((reply.revision, shell.last.witnessed), (1, true));
     let shown = shell.admin(&Show { selector: by_name("queue") }).unwrap();
     assert_eq!(shown.enrolled, Some((kem::public(&key), shell.now)));
-    assert_eq!((shown.account, shown.revision, shown.updated_at), (svc(), 1, BEGIN));
+    assert_eq!((shown.owner, shown.revision, shown.updated_at), (Owner::local(svc(), HOST), 1, BEGIN));
 
     let got = shell.execute(&account(991), &get("queue")).unwrap();
     let (bond, bytes) = sealed(&got);
@@ -339,14 +341,14 @@ fn a_rebinding_gives_it_to_the_account_of_today_and_forgets_the_key() {
     shell.now = Timestamp(BEGIN.0 + 1000);
     let today = Account { uid: 1991, ..svc() };
     let reply = shell.admin(&rebind("queue", today.clone())).unwrap();
-    assert_eq!(reply, RebindReply { id, name: name("queue"), revision: 2, account: today });
+    assert_eq!(reply, RebindReply { id, name: name("queue"), revision: 2, owner: Owner::local(today, HOST) });
     assert!(shell.last.witnessed);
     let body = stored(&shell, id);
-    assert_eq!((body.uid, body.public_key, body.enrolled_at, body.updated_at), (1991, None, None, shell.now));
+    assert_eq!((body.uid, body.public_key, body.enrolled_at, body.updated_at), (Some(1991), None, None, shell.now));
     assert_eq!(clear(shell.execute(&account(1991), &get("queue")).unwrap()), "one");
     is_denied(shell.execute(&account(991), &get("queue")));
 
-    let moved = Rebind { host: OTHER_HOST, ..rebind("queue", svc()) };
+    let moved = Rebind { owner: Ok(Owner::local(svc(), OTHER_HOST)), ..rebind("queue", svc()) };
     assert_eq!(shell.admin(&moved).unwrap().revision, 3);
     assert_eq!(shell.execute(&account(991), &get("queue")).unwrap_err(), changed(BindingChange::OtherHost));
     let there = Get { selector: by_name("queue"), seen: seen(Some("svc-queue"), OTHER_HOST) };
@@ -362,14 +364,14 @@ fn administration_is_for_administrators() {
     for role in [None, Some(Role::Data), Some(Role::Read)] {
         let other = Principal { role, ..account(991) };
         is_denied(shell.execute(&other, &set("queue", "two")));
-        is_denied(shell.execute(&other, &Set { account: Err(gone()), ..set("queue", "two") }));
-        is_denied(shell.execute(&other, &Rebind { account: Err(gone()), ..rebind("queue", svc()) }));
+        is_denied(shell.execute(&other, &Set { owner: Err(gone()), ..set("queue", "two") }));
+        is_denied(shell.execute(&other, &Rebind { owner: Err(gone()), ..rebind("queue", svc()) }));
         is_denied(shell.execute(&other, &Show { selector: by_name("queue") }));
         is_denied(shell.execute(&other, &List { prefix: String::new(), after: None, limit: 10 }));
         is_denied(shell.execute(&other, &Delete { selector: by_name("queue"), expected_revision: None }));
     }
-    assert_eq!(shell.admin(&Set { account: Err(gone()), ..set("queue", "two") }).unwrap_err(), gone());
-    assert_eq!(shell.admin(&Rebind { account: Err(gone()), ..rebind("queue", svc()) }).unwrap_err(), gone());
+    assert_eq!(shell.admin(&Set { owner: Err(gone()), ..set("queue", "two") }).unwrap_err(), gone());
+    assert_eq!(shell.admin(&Rebind { owner: Err(gone()), ..rebind("queue", svc()) }).unwrap_err(), gone());
 }
 
 #[test]
@@ -381,10 +383,10 @@ fn limits() {
     let refused = shell.admin(&sized(VALUE_BYTES + 1)).unwrap_err();
     assert_eq!(refused, Refusal::TooLarge { what: "the value", actual: 65_537, limit: 65_536 });
     for bad in [String::new(), "a\nb".to_owned(), "x".repeat(257)] {
-        let named = Set { account: Ok(Account { name: bad, uid: 1 }), ..set("other", "x") };
+        let named = Set { owner: Ok(Owner::local(Account { name: bad, uid: 1 }, HOST)), ..set("other", "x") };
         assert!(matches!(shell.admin(&named).unwrap_err(), Refusal::Invalid { field: "account", .. }));
     }
-    let longest = Set { account: Ok(Account { name: "x".repeat(256), uid: 1 }), ..set("other", "x") };
+    let longest = Set { owner: Ok(Owner::local(Account { name: "x".repeat(256), uid: 1 }, HOST)), ..set("other", "x") };
     shell.admin(&longest).unwrap();
     for limit in [0, LIST_LIMIT + 1] {
         let list = List { prefix: String::new(), after: None, limit };
@@ -396,7 +398,7 @@ fn limits() {
 fn compare_and_set() {
     let mut shell = shell();
     let if_revision = |revision| Set { expected_revision: Some(revision), ..set("queue", "x") };
-    let conflict = |expected, found| Refusal::VersionConflict { expected, found };
+    let conflict = |expected, found| Refusal::RevisionConflict { expected, found };
     assert_eq!(shell.admin(&if_revision(1)).unwrap_err(), conflict(1, 0));
     shell.admin(&if_revision(0)).unwrap();
     assert_eq!(shell.admin(&if_revision(0)).unwrap_err(), conflict(0, 1));

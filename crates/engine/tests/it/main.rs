@@ -3,7 +3,9 @@
 
 mod bodies;
 mod canary;
+mod column;
 mod credential;
+mod credential_certificate;
 mod key_life;
 mod key_limit;
 mod key_password;

@@ -1,11 +1,11 @@
 //! Who may do what: every role, action and channel against a table, and a model that was written apart.
 
 use proptest::prelude::*;
-use strongroom_engine::policy::{Action, Channel, Decision, Identity, Object, Principal, Role, decide};
-use strongroom_envelope::Id;
+use strongroom_engine::policy::{Action, Certificate, Channel, Decision, Identity, Object, Principal, Role, decide};
+use strongroom_envelope::{Id, Pin, Timestamp};
 
 /// Action, then who may: admin local, admin network, data local, data network, read local, read network.
-const TABLE: [(&str, &str); 80] = [
+const TABLE: [(&str, &str); 84] = [
     ("secret.put", "yyyy--"),
     ("secret.get", "yyyyyy"),
     ("secret.show", "yyyyyy"),
@@ -38,6 +38,10 @@ const TABLE: [(&str, &str); 80] = [
     ("key.protect", "y-----"),
     ("key.unlock", "y-----"),
     ("key.change_password", "y-----"),
+    ("column.key", "yy----"),
+    ("column.unwrap", "yyyy--"),
+    ("column.rewrap", "yy----"),
+    ("column.sign", "yy----"),
     ("tx.begin", "yyyy--"),
     ("tx.step", "yyyy--"),
     ("tx.state", "yyyy--"),
@@ -158,7 +162,7 @@ fn the_server_itself_may_do_everything_it_does() {
 
 #[test]
 fn what_belongs_to_an_account_is_for_that_account_alone() {
-    let mine = |owner| Object::Owned { name: "hidden/name", owner };
+    let mine = |uid| Object::Owned { name: "hidden/name", uid, certificates: &[] };
     let roles = [None, Some(Role::Admin), Some(Role::Data), Some(Role::Read)];
     for action in [Action::CredentialGet, Action::CredentialEnroll] {
         for role in roles {
@@ -191,6 +195,41 @@ fn what_belongs_to_an_account_is_for_that_account_alone() {
             }
         }
     }
+}
+
+fn certificate(pin: Pin) -> Certificate {
+    Certificate { pin, not_before: Timestamp(0), not_after: Timestamp(i64::MAX) }
+}
+
+#[test]
+fn what_belongs_to_a_certificate_is_for_whoever_has_it_and_nothing_else_is() {
+    let (own, other) = (Pin([1; 32]), Pin([2; 32]));
+    let pins = [own, Pin([3; 32])];
+    let object = Object::Owned { name: "hidden/name", uid: Some(991), certificates: &pins };
+    let nobodys = Object::Owned { name: "hidden/name", uid: None, certificates: &[] };
+    for role in [None, Some(Role::Admin), Some(Role::Data), Some(Role::Read)] {
+        let allows = |pin, channel, action, object| {
+            let asking = Principal { identity: Identity::Certificate(certificate(pin)), role, channel };
+            decide(&asking, action, object) == Decision::Allow
+        };
+        for action in [Action::CredentialGet, Action::CredentialEnroll] {
+            assert!(action.is_for_owners());
+            assert!(allows(own, Channel::Network, action, object));
+            assert!(!allows(own, Channel::Local, action, object), "a certificate is shown over TLS");
+            assert!(!allows(other, Channel::Network, action, object));
+            assert!(!allows(own, Channel::Network, action, nobodys));
+            let unnamed = Object::Name("hidden/name");
+            assert!(!allows(own, Channel::Network, action, unnamed));
+        }
+    }
+    for action in Action::ALL.iter().filter(|action| !action.is_for_owners()) {
+        let identity = Identity::Certificate(certificate(own));
+        let asking = Principal { identity, role: None, channel: Channel::Network };
+        assert!(matches!(decide(&asking, *action, object), Decision::Deny(_)), "{action:?}");
+    }
+    // As the trail has it (docs/spec/audit.md).
+    let shown = Identity::Certificate(certificate(own)).to_string();
+    assert_eq!(shown, format!("certificate:sha256:{}", "01".repeat(32)));
 }
 
 #[test]
@@ -231,6 +270,7 @@ fn model(role: Option<&str>, local: bool, word: &str) -> bool {
             "secret" => verb != "destroy" && verb != "import",
             "tx" => verb != "archive",
             "setting" => verb != "export" && verb != "import",
+            "column" => verb == "unwrap",
             "key" => ["show", "list", "encrypt", "decrypt", "datakey", "rewrap", "random", "mac", "sign", "verify"]
                 .contains(&verb),
             _ => false,
@@ -247,6 +287,7 @@ fn any_identity() -> impl Strategy<Value = Identity> {
     prop_oneof![
         any::<u32>().prop_map(|uid| Identity::Peer { uid }),
         any::<[u8; 16]>().prop_map(|id| Identity::Token { id: Id(id) }),
+        any::<[u8; 32]>().prop_map(|pin| Identity::Certificate(certificate(Pin(pin)))),
         Just(Identity::Anonymous),
         Just(Identity::System),
     ]

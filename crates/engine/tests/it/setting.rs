@@ -157,7 +157,7 @@ fn compare_and_set_holds_on_every_combination() {
         let before = shell.records.clone();
         let found = shell.admin(&Set { expected_revision, ..set("a", text("y")) });
         let expected = expected_revision.unwrap_or_default();
-        let wanted = outcome.map_err(|found| Refusal::VersionConflict { expected, found });
+        let wanted = outcome.map_err(|found| Refusal::RevisionConflict { expected, found });
         assert_eq!(found.map(|reply| reply.revision), wanted, "{there} there, {expected_revision:?} expected");
         assert_eq!(shell.records == before, outcome.is_err(), "a refusal changes nothing");
     }
@@ -176,7 +176,7 @@ fn the_second_of_two_writers_is_refused() {
     shell.admin(&set("a", text("x"))).unwrap();
     shell.interrupt_after(3, |shell| drop(shell.admin(&set("a", text("first"))).unwrap()));
     let second = Set { expected_revision: Some(1), ..set("a", text("second")) };
-    assert_eq!(shell.admin(&second), Err(Refusal::VersionConflict { expected: 1, found: 2 }));
+    assert_eq!(shell.admin(&second), Err(Refusal::RevisionConflict { expected: 1, found: 2 }));
     assert_eq!(value(&mut shell, "a"), "string:first");
 }
 
@@ -215,7 +215,7 @@ fn a_deleted_setting_is_gone_and_its_name_free() {
     let mut shell = shell();
     let id = shell.admin(&set("a", text("x"))).unwrap().id;
     let delete = |expected_revision| Delete { selector: Selector::Name(name("a")), expected_revision };
-    assert_eq!(shell.admin(&delete(Some(2))), Err(Refusal::VersionConflict { expected: 2, found: 1 }));
+    assert_eq!(shell.admin(&delete(Some(2))), Err(Refusal::RevisionConflict { expected: 2, found: 1 }));
     assert_eq!(shell.admin(&delete(Some(1))), Ok(DeleteReply { id, name: name("a") }));
     assert_eq!(shell.count(RecordKind::Setting), 0);
     let missing = || Refusal::NotFound { what: "setting", target: "a".to_owned() };

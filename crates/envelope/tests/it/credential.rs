@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 use strongroom_crypto::{kem, random};
-use strongroom_envelope::Id;
-use strongroom_envelope::credential::{self, Binding, Bond, CredentialError, LEAST_LENGTH};
+use strongroom_envelope::credential::{self, Binding, Bond, CredentialError, LEAST_LENGTH, Local};
 use strongroom_envelope::value::Context;
+use strongroom_envelope::{Id, Pin};
 use strongroom_secret::{AgreementKey, DataKey, MacKey, SecretBytes};
 
 use crate::peer::ask_script;
@@ -117,16 +117,23 @@ fn nothing_else_opens() {
 
 #[test]
 fn the_binding_is_the_context_of_the_specification() {
-    let binding = Binding { account: "svc", uid: 4_294_967_294, host: &[0x0f; 16] };
+    let local = Local { account: "svc", uid: 4_294_967_294, host: &[0x0f; 16] };
+    let binding = Binding { local: Some(local), certificates: &[] };
     let id = Id([0x11; 16]);
-    let expected = Context::new([
-        ("record", "11111111-1111-1111-1111-111111111111"),
-        ("account", "svc"),
-        ("host", "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"),
-        ("revision", "7"),
-        ("uid", "4294967294"),
-    ]);
+    let record = ("record", "11111111-1111-1111-1111-111111111111");
+    let of_the_account = [("account", "svc"), ("host", "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"), ("uid", "4294967294")];
+    let expected = Context::new([record, ("revision", "7")].into_iter().chain(of_the_account));
     assert_eq!(binding.context(id, 7), expected);
+
+    // As `(head -c 32 /dev/zero; head -c 32 /dev/zero | tr '\0' '\1') | sha256sum` prints it.
+    let pins = ("certificates", "5c85955f709283ecce2b74f1b1552918819f390911816e7bb466805a38ab87f3");
+    let both = Binding { certificates: &[Pin([0; 32]), Pin([1; 32])], ..binding };
+    let expected = Context::new([record, ("revision", "7"), pins].into_iter().chain(of_the_account));
+    assert_eq!(both.context(id, 7), expected);
+    let certificates = Binding { local: None, ..both };
+    assert_eq!(certificates.context(id, 7), Context::new([record, ("revision", "7"), pins]));
+
     let long = "x".repeat(257);
-    assert!(Binding { account: &long, ..binding }.context(id, 7).is_err());
+    let too_long = Local { account: &long, ..local };
+    assert!(Binding { local: Some(too_long), certificates: &[] }.context(id, 7).is_err());
 }

@@ -39,7 +39,7 @@ mod value_text;
 type Target = fn(&[u8]);
 
 /// Parsers of other crates, whose tests replay them.
-const REPLAYED_BY_THEIR_CRATES: [&str; 2] = ["registry_file", "request"];
+const REPLAYED_BY_THEIR_CRATES: [&str; 5] = ["column_envelope", "manifest", "plain_value", "registry_file", "request"];
 
 const TARGETS: [(&str, Target); 15] = [
     ("anchor_slot", anchor_slot::target),

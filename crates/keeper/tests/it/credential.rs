@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use strongroom_crypto::kem;
 use strongroom_engine::credential::{
-    Account, BindingChange, CredentialBody, Enroll, Get, GetReply, List, Rebind, Released, Seen, Set, SetReply, Show,
+    Account, BindingChange, CredentialBody, Enroll, Get, GetReply, List, Owner, Rebind, Released, Seen, Set, SetReply,
+    Show,
 };
 use strongroom_engine::job::JobState;
 use strongroom_engine::key;
@@ -37,13 +38,17 @@ fn component() -> Caller {
     Caller { principal: Principal { identity, role: None, channel: Channel::Local }, ..admin() }
 }
 
-fn seen(keeper: &Keeper) -> Seen {
-    Seen { account: Some("svc-queue".to_owned()), host: keeper.host_id().unwrap() }
+fn seen(keeper: &Keeper) -> Option<Seen> {
+    Some(Seen { account: Some("svc-queue".to_owned()), host: keeper.host_id().unwrap() })
+}
+
+fn owner(keeper: &Keeper) -> Owner {
+    Owner::local(svc(), keeper.host_id().unwrap())
 }
 
 async fn set(keeper: &Keeper, target: &str, value: &str) -> Result<SetReply, Failure> {
-    let (host, value) = (keeper.host_id().unwrap(), SecretBytes::from_slice(value.as_bytes()));
-    let set = Set { selector: name(target), account: Ok(svc()), host, value, expected_revision: None };
+    let (owner, value) = (Ok(owner(keeper)), SecretBytes::from_slice(value.as_bytes()));
+    let set = Set { selector: name(target), owner, value, expected_revision: None };
     keeper.execute(admin(), set).await
 }
 
@@ -65,7 +70,7 @@ async fn enroll(keeper: &Keeper, target: &str, key: &AgreementKey) {
 
 async fn opened(keeper: &Keeper, target: &str, key: &AgreementKey) -> String {
     let reply = get(keeper, target).await.unwrap();
-    let bond = Bond { id: reply.id, revision: reply.revision, uid: reply.uid };
+    let bond = Bond { id: reply.id, revision: reply.revision, uid: reply.uid.unwrap() };
     let Released::Sealed(sealed) = reply.value else { panic!("the account is enrolled") };
     String::from_utf8(credential::open(key, bond, &sealed).unwrap().value.expose().to_vec()).unwrap()
 }
@@ -209,7 +214,7 @@ async fn a_binding_that_was_changed_beside_the_value_opens_to_nobody() {
     keeper.stop();
     drop(keeper);
 
-    forge(&|body, _| body.uid = 1234);
+    forge(&|body, _| body.uid = Some(1234));
     let keeper = site.start();
     is_denied(got(&keeper, "a").await);
     let identity = Identity::Peer { uid: 1234 };
@@ -230,8 +235,7 @@ async fn on_another_host_it_waits_to_be_bound_anew() {
     let refused = got(&keeper, "a").await.unwrap_err();
     let change = BindingChange::OtherHost;
     assert_eq!(refused, Failure::Refused(Refusal::AccountChanged { name: "a".into(), change }));
-    let rebind =
-        Rebind { selector: name("a"), account: Ok(svc()), host: keeper.host_id().unwrap(), expected_revision: None };
+    let rebind = Rebind { selector: name("a"), owner: Ok(owner(&keeper)), expected_revision: None };
     keeper.execute(admin(), rebind).await.unwrap();
     assert_eq!(got(&keeper, "a").await.unwrap(), "one");
     std::fs::write(site.path("machine-id"), "uninitialized\n").unwrap();

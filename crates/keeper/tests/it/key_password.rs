@@ -3,6 +3,7 @@
 
 mod crash;
 mod file;
+mod waits;
 
 use strongroom_engine::job::{self, JobKind, JobState};
 use strongroom_engine::key::{self, Create, Decrypt, DecryptItem, Encrypt, EncryptItem, KeyView, Rotate};

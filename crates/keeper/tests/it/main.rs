@@ -4,6 +4,7 @@
 mod anchor;
 mod audit;
 mod brought;
+mod column;
 mod concurrency;
 mod credential;
 mod faults;

@@ -5,7 +5,9 @@ use strongroom_api::credential as wire;
 use strongroom_crypto::hash::sha256;
 use strongroom_engine::credential::{self as rule, Released};
 use strongroom_engine::name::Selector;
+use strongroom_engine::page::Withheld;
 use strongroom_engine::rule::Refusal;
+use strongroom_envelope::{Pin, PinRefusal};
 use strongroom_keeper::facade::Caller;
 use strongroom_secret::SecretBytes;
 
@@ -14,15 +16,37 @@ use crate::refused::{Failed, refusal_code};
 use crate::shell::Shell;
 
 /// What somebody else than the account can do.
-const FOR_THE_ACCOUNT: &str = "run this as the account that the credential belongs to; an administrator sees which one that is \
-     with `strongroom credential show`";
+const FOR_THE_ACCOUNT: &str = "run this as the account that the credential belongs to, or with its client certificate; an \
+     administrator sees whose it is with `strongroom credential show`";
+
+/// From what an administrator named to those whom a credential shall belong to; or why that cannot be.
+async fn owner(
+    shell: &Shell,
+    account: Option<String>,
+    certificates: &[String],
+) -> Result<Result<rule::Owner, Refusal>, Failed> {
+    let local = match account {
+        Some(name) => Some(shell.accounts.named(&shell.keeper, name).await.map_err(Failed::Shell)?),
+        None => None,
+    };
+    // On the wire a pin is what the schema says, without white space around it.
+    let exact = |text: &&String| text.trim() == text.as_str();
+    let pin = |text: &String| Some(text).filter(exact).ok_or(PinRefusal).and_then(|text| Pin::parse(text));
+    let invalid = |refusal: PinRefusal| Refusal::Invalid { field: "certificates", reason: refusal.to_string() };
+    let pins = certificates.iter().map(pin).collect::<Result<_, _>>().map_err(invalid).and_then(rule::Pins::new);
+    Ok(local.transpose().and_then(|local| Ok(rule::Owner { local, certificates: pins? })))
+}
+
+fn texts(pins: &rule::Pins) -> Vec<String> {
+    pins.as_slice().iter().map(Pin::to_string).collect()
+}
 
 impl Route for wire::SetRequest {
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::SetReply, Failed> {
         let selector = Selector::parse(&self.name)?;
-        let (account, host) = shell.accounts.named(&shell.keeper, self.account).await.map_err(Failed::Shell)?;
+        let owner = owner(shell, self.account, &self.certificates).await?;
         let (value, expected_revision) = (self.value_base64.into_secret(), self.expected_revision);
-        let set = rule::Set { selector, account, host, value, expected_revision };
+        let set = rule::Set { selector, owner, value, expected_revision };
         let rule::SetReply { id, name, revision, uid, created } = shell.keeper.execute(caller, set).await?;
         Ok(wire::SetReply { id: id.to_string(), name: name.to_string(), revision, uid, created })
     }
@@ -69,10 +93,13 @@ impl Route for wire::ShowRequest {
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::ShowReply, Failed> {
         let show = rule::Show { selector: Selector::parse(&self.name)? };
         let found = shell.keeper.execute(caller, show).await?;
-        let binding = match shell.accounts.now(&shell.keeper, found.account.clone()).await {
-            Ok((seen, uid)) => binding(&found, &seen, uid),
-            // What is stored can be shown all the same.
-            Err(_) => wire::Binding::Unknown,
+        let binding = match &found.owner.local {
+            None => wire::Binding::Holds,
+            Some(local) => match shell.accounts.now(&shell.keeper, local.account.clone()).await {
+                Ok((seen, uid)) => binding(local, &seen, uid),
+                // What is stored can be shown all the same.
+                Err(_) => wire::Binding::Unknown,
+            },
         };
         Ok(wire::ShowReply { credential: entry(found), binding })
     }
@@ -83,7 +110,7 @@ impl Route for wire::ListRequest {
         let Self { prefix, after, limit } = self;
         let list = rule::List { prefix, after, limit: page_limit(limit) };
         let rule::ListReply { entries, withheld, next } = shell.keeper.execute(caller, list).await?;
-        let withhold = |withheld: rule::Withheld| wire::Withheld {
+        let withhold = |withheld: Withheld| wire::Withheld {
             id: withheld.id.to_string(),
             name: withheld.name.to_string(),
             code: refusal_code(&withheld.why),
@@ -100,11 +127,12 @@ impl Route for wire::ListRequest {
 impl Route for wire::RebindRequest {
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::RebindReply, Failed> {
         let selector = Selector::parse(&self.name)?;
-        let (account, host) = shell.accounts.named(&shell.keeper, self.account).await.map_err(Failed::Shell)?;
-        let rebind = rule::Rebind { selector, account, host, expected_revision: self.expected_revision };
-        let rule::RebindReply { id, name, revision, account } = shell.keeper.execute(caller, rebind).await?;
-        let (id, name) = (id.to_string(), name.to_string());
-        Ok(wire::RebindReply { id, name, revision, account: account.name, uid: account.uid })
+        let owner = owner(shell, self.account, &self.certificates).await?;
+        let rebind = rule::Rebind { selector, owner, expected_revision: self.expected_revision };
+        let rule::RebindReply { id, name, revision, owner } = shell.keeper.execute(caller, rebind).await?;
+        let (id, name, certificates) = (id.to_string(), name.to_string(), texts(&owner.certificates));
+        let (account, uid) = owner.local.map(|local| (local.account.name, local.account.uid)).unzip();
+        Ok(wire::RebindReply { id, name, revision, account, uid, certificates })
     }
 }
 
@@ -122,11 +150,11 @@ fn key_of(field: &'static str, given: WireSecret) -> Result<[u8; 32], Refusal> {
 }
 
 /// How a binding stands: `uid` is what the account's name stands for now.
-fn binding(found: &rule::Entry, seen: &rule::Seen, uid: Option<u32>) -> wire::Binding {
+fn binding(bound: &rule::Local, seen: &rule::Seen, uid: Option<u32>) -> wire::Binding {
     match (&seen.account, uid) {
-        _ if seen.host != found.host => wire::Binding::OtherHost,
-        (Some(name), _) if *name == found.account.name => wire::Binding::Holds,
-        (_, Some(uid)) if uid != found.account.uid => wire::Binding::UidChanged,
+        _ if seen.host != bound.host => wire::Binding::OtherHost,
+        (Some(name), _) if *name == bound.account.name => wire::Binding::Holds,
+        (_, Some(uid)) if uid != bound.account.uid => wire::Binding::UidChanged,
         (Some(_), _) => wire::Binding::AccountChanged,
         (None, _) => wire::Binding::AccountGone,
     }
@@ -134,11 +162,14 @@ fn binding(found: &rule::Entry, seen: &rule::Seen, uid: Option<u32>) -> wire::Bi
 
 fn entry(found: rule::Entry) -> wire::Entry {
     let (public_key, since) = found.enrolled.unzip();
+    let certificates = texts(&found.owner.certificates);
+    let (account, uid) = found.owner.local.map(|local| (local.account.name, local.account.uid)).unzip();
     wire::Entry {
         id: found.id.to_string(),
         name: found.name.to_string(),
-        account: found.account.name,
-        uid: found.account.uid,
+        account,
+        uid,
+        certificates,
         revision: found.revision,
         created_at: found.created_at.rfc3339(),
         updated_at: found.updated_at.rfc3339(),

@@ -2,6 +2,7 @@
 
 use strongroom_api::secret as wire;
 use strongroom_engine::name::{Name, Selector};
+use strongroom_engine::page::Withheld;
 use strongroom_engine::rule::Refusal;
 use strongroom_engine::secret as rule;
 use strongroom_envelope::Timestamp;
@@ -75,7 +76,7 @@ impl Route for wire::ListRequest {
             updated_at: entry.updated_at.rfc3339(),
             deleted_at: entry.deleted_at.map(Timestamp::rfc3339),
         };
-        let withhold = |withheld: rule::Withheld| wire::Withheld {
+        let withhold = |withheld: Withheld| wire::Withheld {
             id: withheld.id.to_string(),
             name: withheld.name.to_string(),
             code: refusal_code(&withheld.why),

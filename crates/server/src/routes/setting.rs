@@ -3,6 +3,7 @@
 use strongroom_api::WireSecret;
 use strongroom_api::setting as wire;
 use strongroom_engine::name::Selector;
+use strongroom_engine::page::Withheld;
 use strongroom_engine::rule::Refusal;
 use strongroom_engine::setting::{self as rule, SettingValue};
 use strongroom_keeper::facade::Caller;
@@ -112,7 +113,7 @@ fn imported_row(row: &Result<rule::Imported, Refusal>) -> wire::Imported {
     }
 }
 
-fn withhold(withheld: rule::Withheld) -> wire::Withheld {
+fn withhold(withheld: Withheld) -> wire::Withheld {
     wire::Withheld {
         id: withheld.id.to_string(),
         name: withheld.name.to_string(),

@@ -3,6 +3,9 @@
 
 mod administration;
 mod canary;
+mod certificate;
+mod column;
+mod column_openssl;
 mod coverage;
 mod credential;
 mod garbage;
@@ -23,6 +26,7 @@ mod raw;
 mod retry;
 mod secret;
 mod setting;
+mod shown;
 mod site;
 mod stop;
 mod tls;

@@ -14,7 +14,7 @@ const NO_OPERATION: [&str; 2] = ["key.reencrypt", "key.decrypt.compromised"];
 const READ: [&str; 7] =
     ["secret.get", "secret.show", "secret.list", "setting.get", "setting.list", "key.random", "status"];
 /// What the role `data` may do beside it.
-const DATA: [&str; 24] = [
+const DATA: [&str; 25] = [
     "secret.put",
     "secret.rename",
     "secret.delete",
@@ -30,6 +30,7 @@ const DATA: [&str; 24] = [
     "key.mac",
     "key.sign",
     "key.verify",
+    "column.unwrap",
     "tx.begin",
     "tx.step",
     "tx.state",

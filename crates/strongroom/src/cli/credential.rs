@@ -13,9 +13,9 @@ pub enum Credential {
     Set {
         /// Name or id
         name: String,
-        /// The account that the component runs under, on the server's host
-        #[arg(long, value_name = "NAME")]
-        account: String,
+        /// To whom it belongs: one that is there to those it is bound to, all of them.
+        #[command(flatten)]
+        owner: OwnedBy,
         /// The value.
         #[command(flatten)]
         given: Given,
@@ -53,13 +53,14 @@ pub enum Credential {
         #[arg(default_value = "")]
         prefix: String,
     },
-    /// Bind it to its account as it is today: a new uid, another host, a lost key
+    /// Bind it to those named, and to nobody else; when none is named, as before to its account as it is today: a new uid, another
+    /// host, a lost key
     Rebind {
         /// Name or id
         name: String,
-        /// Another account, which gets the credential
-        #[arg(long, value_name = "NAME")]
-        account: Option<String>,
+        /// To whom it belongs from now on.
+        #[command(flatten)]
+        owner: OwnedBy,
         /// Only if its revision is this one
         #[arg(long, value_name = "REVISION")]
         if_revision: Option<u32>,
@@ -74,6 +75,17 @@ pub enum Credential {
     },
 }
 
+/// To whom a credential belongs.
+#[derive(Debug, Args)]
+pub struct OwnedBy {
+    /// The account that the component runs under, on the server's host
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// SHA-256 of the public key of the component's client certificate, as sha256:<64 hexadecimal digits>; can be repeated
+    #[arg(long = "certificate", value_name = "PIN")]
+    pub certificates: Vec<String>,
+}
+
 /// How an account reaches the server, and its key.
 #[derive(Debug, Args)]
 pub struct AsAccount {
@@ -83,4 +95,10 @@ pub struct AsAccount {
     /// The account's key; default strongroom/credential.key in XDG_DATA_HOME or ~/.local/share
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// Over TLS instead: the component's certificate in PEM; default STRONGROOM_CLIENT_CERTIFICATE
+    #[arg(long, value_name = "FILE", conflicts_with = "accounts_socket")]
+    pub client_certificate: Option<PathBuf>,
+    /// The certificate's private key in PEM, which nobody else may read; default STRONGROOM_CLIENT_KEY
+    #[arg(long, value_name = "FILE", conflicts_with = "accounts_socket")]
+    pub client_key: Option<PathBuf>,
 }

@@ -15,6 +15,8 @@ pub enum Purpose {
     Mac,
     /// Signatures
     Sign,
+    /// Column encryption keys of databases, wrapped
+    Columns,
 }
 
 /// What is done to a version.
@@ -61,7 +63,7 @@ pub enum Key {
         /// What it is for
         #[arg(long, value_enum, default_value_t = Purpose::Values)]
         purpose: Purpose,
-        /// What MACs or signatures are made with
+        /// What MACs or signatures are made with, or column encryption keys wrapped
         #[arg(long, value_name = "ALGORITHM")]
         algorithm: Option<String>,
         /// Make a new version by itself after this time: a number with s, m, h or d
@@ -75,6 +77,9 @@ pub enum Key {
     Show {
         /// Name or id
         name: String,
+        /// Only the public key of the active version, as PEM
+        #[arg(long)]
+        public_key: bool,
     },
     /// List keys
     List {
@@ -178,12 +183,12 @@ pub enum Key {
     Import {
         /// The key's name; of one that is there it becomes the new active version
         name: String,
-        /// The file: 32 bytes; to sign, PKCS#8 in DER
+        /// The file: 32 bytes; to sign, and for columns under RSA, PKCS#8 in DER
         file: Option<PathBuf>,
         /// What a new key is for
         #[arg(long, value_enum)]
         purpose: Option<Purpose>,
-        /// What MACs or signatures are made with
+        /// What MACs or signatures are made with, or column encryption keys wrapped
         #[arg(long, value_name = "ALGORITHM")]
         algorithm: Option<String>,
         /// Leave what is stored under older versions as it is for now

@@ -10,7 +10,7 @@ use strongroom_api::credential::{
 use strongroom_client::{Client, CredentialKey, CredentialKeyError, CredentialValue, EnrollError};
 use strongroom_secret::SecretBytes;
 
-use crate::cli::{AsAccount, Credential};
+use crate::cli::{AsAccount, Credential, OwnedBy};
 use crate::command::Here;
 use crate::failure::{Failure, exit};
 use crate::output::{Output, table};
@@ -19,17 +19,21 @@ use crate::{input, target};
 /// Runs one of them.
 pub fn run(here: &Here<'_>, credential: Credential) -> Result<(), Failure> {
     match credential {
-        Credential::Set { name, account, given, if_revision } => {
+        Credential::Set { name, owner: OwnedBy { account, certificates }, given, if_revision } => {
+            if account.is_none() && certificates.is_empty() {
+                let fix = "name an account of the server's host with --account, a client certificate with --certificate, or both";
+                return Err(Failure::usage("nothing says to whom the credential belongs", fix));
+            }
             let value_base64 = WireSecret::new(input::value(&given, here.output)?);
-            let request = SetRequest { name, account, value_base64, expected_revision: if_revision };
+            let request = SetRequest { name, account, certificates, value_base64, expected_revision: if_revision };
             here.call(|client, output| set(client, output, request))
         }
         Credential::Get { name, account } => {
-            let target = target::as_account(here.global, account.accounts_socket.as_deref())?;
+            let target = target::as_account(here.global, &account)?;
             here.call_at(target, |client, output| get(client, output, name, account))
         }
         Credential::Enroll { name, account, old_key_file } => {
-            let target = target::as_account(here.global, account.accounts_socket.as_deref())?;
+            let target = target::as_account(here.global, &account)?;
             here.call_at(target, |client, output| enroll(client, output, name, (account, old_key_file)))
         }
         Credential::Show { name } => here.call(|client, output| async move {
@@ -38,8 +42,8 @@ pub fn run(here: &Here<'_>, credential: Credential) -> Result<(), Failure> {
             Ok(())
         }),
         Credential::List { prefix } => here.call(|client, output| list(client, output, prefix)),
-        Credential::Rebind { name, account, if_revision } => {
-            here.call(|client, output| rebind(client, output, name, (account, if_revision)))
+        Credential::Rebind { name, owner, if_revision } => {
+            here.call(|client, output| rebind(client, output, name, (owner, if_revision)))
         }
         Credential::Delete { name, if_revision } => here.call(|client, output| async move {
             let reply = client.call(&DeleteRequest { name, expected_revision: if_revision }).await?;
@@ -50,11 +54,11 @@ pub fn run(here: &Here<'_>, credential: Credential) -> Result<(), Failure> {
 }
 
 async fn set(client: Client, output: &Output, request: SetRequest) -> Result<(), Failure> {
-    let account = request.account.clone();
+    let (account, certificates) = (request.account.clone(), request.certificates.clone());
     let reply = client.call(&request).await?;
     output.answer(&reply, || {
         let (name, revision) = (&reply.name, reply.revision);
-        format!("{name} revision {revision}, for the account {account} (uid {})", reply.uid)
+        format!("{name} revision {revision}, for {}", owners(account.as_deref().zip(reply.uid), &certificates))
     });
     Ok(())
 }
@@ -115,24 +119,36 @@ async fn enroll(
     Ok(())
 }
 
-/// Without another account it stays with the one it is bound to, as that is today.
+/// Who owns it, for people.
+fn owners(account: Option<(&str, u32)>, certificates: &[String]) -> String {
+    let account = account.map(|(name, uid)| format!("the account {name} (uid {uid})"));
+    let pins = match certificates {
+        [] => None,
+        [pin] => Some(format!("the certificate {pin}")),
+        several => Some(format!("the certificates {}", several.join(", "))),
+    };
+    account.into_iter().chain(pins).collect::<Vec<_>>().join(" and ")
+}
+
+/// When nobody is named it stays with those it is bound to, the account as that is today.
 async fn rebind(
     client: Client,
     output: &Output,
     name: String,
-    (account, if_revision): (Option<String>, Option<u32>),
+    (OwnedBy { account, certificates }, if_revision): (OwnedBy, Option<u32>),
 ) -> Result<(), Failure> {
-    let request = match account {
-        Some(account) => RebindRequest { name, account, expected_revision: if_revision },
-        None => {
-            let Entry { account, revision, .. } = client.call(&ShowRequest { name: name.clone() }).await?.credential;
-            RebindRequest { name, account, expected_revision: if_revision.or(Some(revision)) }
-        }
+    let request = if account.is_some() || !certificates.is_empty() {
+        RebindRequest { name, account, certificates, expected_revision: if_revision }
+    } else {
+        let found = client.call(&ShowRequest { name: name.clone() }).await?.credential;
+        let Entry { account, certificates, revision, .. } = found;
+        RebindRequest { name, account, certificates, expected_revision: if_revision.or(Some(revision)) }
     };
     let reply = client.call(&request).await?;
     output.answer(&reply, || {
         let (name, revision) = (&reply.name, reply.revision);
-        format!("{name} revision {revision}, for the account {} (uid {})", reply.account, reply.uid)
+        let account = reply.account.as_deref().zip(reply.uid);
+        format!("{name} revision {revision}, for {}", owners(account, &reply.certificates))
     });
     Ok(())
 }
@@ -156,32 +172,39 @@ async fn list(client: Client, output: &Output, prefix: String) -> Result<(), Fai
 }
 
 fn listed(list: &ListReply) -> String {
+    let none = || "-".to_owned();
     let readable = list.credentials.iter().map(|entry| {
         let enrolled = if entry.enrolled_at.is_some() { "yes" } else { "no" };
-        let (name, account, updated) = (entry.name.clone(), entry.account.clone(), entry.updated_at.clone());
-        vec![name, account, entry.uid.to_string(), enrolled.to_owned(), entry.revision.to_string(), updated]
+        let account = entry.account.clone().unwrap_or_else(none);
+        let uid = entry.uid.map_or_else(none, |uid| uid.to_string());
+        let (certificates, enrolled) = (entry.certificates.len().to_string(), enrolled.to_owned());
+        let (revision, updated) = (entry.revision.to_string(), entry.updated_at.clone());
+        vec![entry.name.clone(), account, uid, certificates, enrolled, revision, updated]
     });
-    let withheld = list.withheld.iter().map(|entry| {
-        let none = || "-".to_owned();
-        vec![entry.name.clone(), none(), none(), none(), none(), entry.message.clone()]
-    });
+    let withheld = list
+        .withheld
+        .iter()
+        .map(|entry| vec![entry.name.clone(), none(), none(), none(), none(), none(), entry.message.clone()]);
     let rows: Vec<Vec<String>> = readable.chain(withheld).collect();
     if rows.is_empty() {
         return "no credentials".into();
     }
-    table(&["NAME", "ACCOUNT", "UID", "ENROLLED", "REVISION", "UPDATED"], &rows)
+    table(&["NAME", "ACCOUNT", "UID", "CERTIFICATES", "ENROLLED", "REVISION", "UPDATED"], &rows)
 }
 
 fn shown(reply: &ShowReply) -> String {
     let entry = &reply.credential;
-    let mut lines = vec![
-        format!("{} ({})", entry.name, entry.id),
-        format!("  account   {} (uid {})", entry.account, entry.uid),
+    let mut lines = vec![format!("{} ({})", entry.name, entry.id)];
+    if let (Some(account), Some(uid)) = (&entry.account, entry.uid) {
+        lines.push(format!("  account   {account} (uid {uid})"));
+    }
+    lines.extend(entry.certificates.iter().map(|pin| format!("  pin       {pin}")));
+    lines.extend([
         format!("  binding   {}", reply.binding.text()),
         format!("  revision  {}", entry.revision),
         format!("  created   {}", entry.created_at),
         format!("  updated   {}", entry.updated_at),
-    ];
+    ]);
     if let (Some(since), Some(key)) = (&entry.enrolled_at, &entry.public_key_sha256) {
         lines.push(format!("  enrolled  {since}, SHA-256 of the public key {key}"));
     }

@@ -5,6 +5,7 @@ mod manage;
 mod protect;
 mod r#use;
 
+pub use manage::{Brought, bring, list, rotate, show, told};
 pub use protect::hand_out;
 
 use crate::cli::{Files, Key};

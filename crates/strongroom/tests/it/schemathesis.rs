@@ -59,8 +59,11 @@ impl Asked {
         let own = std::process::Command::new("id").arg("-un").output().unwrap().stdout;
         let account = String::from_utf8(own).unwrap().trim().to_owned();
         let value_base64 = WireSecret::new(SecretBytes::from_slice(b"x"));
-        let bind = credential::SetRequest { name: name.to_owned(), account, value_base64, expected_revision: None };
-        let (name, class) = (name.to_owned(), None);
+        let (account, certificates) = (Some(account), Vec::new());
+        let name = name.to_owned();
+        let bind =
+            credential::SetRequest { name: name.clone(), account, certificates, value_base64, expected_revision: None };
+        let class = None;
         let set = SetRequest { name, value: Value::Boolean(true), class, expected_revision: None };
         self.runtime.block_on(async {
             let client = self.deployment.client().await;
@@ -209,7 +212,17 @@ fn done_by_the_service_account(choice: &str, is_chosen: fn(&str) -> bool) {
     let answered = asked.answered();
     // Nothing is in quarantine, no id that is made up is one of a token or a job, and no wrapped key opens; the others find by
     // chance what they need: a key of the right purpose, a version in the right state, a protector of this kind.
-    let never = ["lock", "quarantine.release", "token.revoke", "job.show", "job.pause", "job.resume", "key.import"];
+    let never = [
+        "lock",
+        "quarantine.release",
+        "token.revoke",
+        "job.show",
+        "job.pause",
+        "job.resume",
+        "key.import",
+        "column.unwrap",
+        "column.rewrap",
+    ];
     let by_chance = [
         "key.decrypt",
         "key.rewrap",
@@ -222,6 +235,8 @@ fn done_by_the_service_account(choice: &str, is_chosen: fn(&str) -> bool) {
         "key.protect",
         "key.unlock",
         "key.change_password",
+        "column.key",
+        "column.sign",
         "protector.replace",
         "credential.rebind",
         "credential.delete",

@@ -219,11 +219,30 @@ fn import() {
 
 #[test]
 fn brought() {
+    check_with_openssl("brought");
+}
+
+#[test]
+fn client_certificate() {
+    check_with_openssl("client_certificate");
+}
+
+#[test]
+fn column_cell() {
+    check_with_openssl("column_cell");
+}
+
+#[test]
+fn column_keys() {
+    check_with_openssl("column_keys");
+}
+
+fn check_with_openssl(name: &str) {
     if !std::process::Command::new("openssl").arg("version").output().is_ok_and(|run| run.status.success()) {
-        println!("not run: brought: the program openssl is missing");
+        println!("not run: {name}: the program openssl is missing");
         return;
     }
-    check("brought.txt");
+    check(&format!("{name}.txt"));
 }
 
 #[test]

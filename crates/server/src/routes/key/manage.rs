@@ -6,6 +6,7 @@ use strongroom_api::WireSecret;
 use strongroom_api::key as wire;
 use strongroom_engine::key::{self as rule, ROOT_PROTECTOR};
 use strongroom_engine::name::{Name, Selector};
+use strongroom_engine::page::Withheld;
 use strongroom_engine::reseal::STORE_KEY_NAME;
 use strongroom_engine::rule::Refusal;
 use strongroom_envelope::Timestamp;
@@ -49,6 +50,7 @@ const fn purpose(purpose: wire::Purpose) -> Purpose {
         wire::Purpose::Values => Purpose::Values,
         wire::Purpose::Mac => Purpose::Mac,
         wire::Purpose::Sign => Purpose::Sign,
+        wire::Purpose::Columns => Purpose::Columns,
     }
 }
 
@@ -77,7 +79,7 @@ impl Route for wire::ListRequest {
     async fn run(self, shell: &Shell, caller: Caller) -> Result<wire::ListReply, Failed> {
         let list = rule::List { prefix: self.prefix, after: self.after, limit: page_limit(self.limit) };
         let rule::ListReply { keys, withheld, next } = shell.keeper.execute(caller, list).await?;
-        let withhold = |withheld: rule::Withheld| wire::Withheld {
+        let withhold = |withheld: Withheld| wire::Withheld {
             id: withheld.id.to_string(),
             name: withheld.name.to_string(),
             code: refusal_code(&withheld.why),

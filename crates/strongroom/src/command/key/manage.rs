@@ -7,6 +7,7 @@ use strongroom_api::key::{
     RotateRequest, ShowRequest, StateRequest, UndestroyRequest, WrappingRequest,
 };
 use strongroom_client::{Client, wrap_key};
+use strongroom_secret::SecretBytes;
 
 use crate::cli::{Given, Key, Purpose, Step};
 use crate::command::{Here, job};
@@ -24,11 +25,10 @@ pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
             told(output, &client.call(&request).await?);
             Ok(())
         }),
-        Key::Show { name } => here.call(|client, output| async move {
-            told(output, &client.call(&ShowRequest { name }).await?);
-            Ok(())
-        }),
-        Key::List { prefix } => here.call(|client, output| list(client, output, prefix)),
+        Key::Show { name, public_key } => {
+            here.call(|client, output| show(client, output, ShowRequest { name }, public_key))
+        }
+        Key::List { prefix } => here.call(|client, output| list(client, output, prefix, |_| true)),
         Key::Rotate { name, no_reencrypt, expected_version, rate, no_wait } => {
             let request = RotateRequest { name, no_reencrypt, expected_version, rate };
             here.call(|client, output| rotate(client, output, request, no_wait))
@@ -49,19 +49,10 @@ pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
             Ok(())
         }),
         Key::Import { name, file, purpose, algorithm, no_reencrypt } => {
-            let key = input::value(&Given { file }, here.output)?;
+            let key = input::key(&Given { file }, here.output)?;
             let purpose = purpose.map(wire_purpose);
-            here.call(|client, output| async move {
-                let wrapping = client.call(&WrappingRequest {}).await?;
-                let wrong = |error| Failure::local("reading the server's public key", error, "upgrade the server");
-                let public = STANDARD.decode(&wrapping.public_key_base64).map_err(wrong)?;
-                let wrapped = wrap_key(&public, &key)
-                    .map_err(|error| Failure::local("wrapping the key", error, "give a key of 32 bytes"))?;
-                let (wrapping_key, wrapped_base64) = (wrapping.wrapping_key, STANDARD.encode(wrapped));
-                let request = ImportRequest { name, purpose, algorithm, wrapping_key, wrapped_base64, no_reencrypt };
-                let reply = client.call(&request).await?;
-                new_version(&client, output, &reply, false).await
-            })
+            let brought = Brought { name, key, purpose, algorithm, no_reencrypt };
+            here.call(|client, output| bring(client, output, brought))
         }
         Key::Destroy { name, version, wait, yes } => destroy(here, name, version, wait, yes),
         Key::Undestroy { name, version } => here.call(|client, output| async move {
@@ -72,9 +63,37 @@ pub fn run(here: &Here<'_>, key: Key) -> Result<(), Failure> {
     }
 }
 
-async fn rotate(client: Client, output: &Output, request: RotateRequest, no_wait: bool) -> Result<(), Failure> {
+pub async fn rotate(client: Client, output: &Output, request: RotateRequest, no_wait: bool) -> Result<(), Failure> {
     let reply = client.call(&request).await?;
     new_version(&client, output, &reply, no_wait).await
+}
+
+/// A key that the user brings.
+pub struct Brought {
+    /// Its name.
+    pub name: String,
+    /// The key.
+    pub key: SecretBytes,
+    /// What a new key is for.
+    pub purpose: Option<wire::Purpose>,
+    /// What it is used with.
+    pub algorithm: Option<String>,
+    /// Leave what is stored under older versions as it is for now.
+    pub no_reencrypt: bool,
+}
+
+/// Has the server take a key over; it leaves this machine wrapped only.
+pub async fn bring(client: Client, output: &Output, brought: Brought) -> Result<(), Failure> {
+    let Brought { name, key, purpose, algorithm, no_reencrypt } = brought;
+    let wrapping = client.call(&WrappingRequest {}).await?;
+    let wrong = |error| Failure::local("reading the server's public key", error, "upgrade the server");
+    let public = STANDARD.decode(&wrapping.public_key_base64).map_err(wrong)?;
+    let wrapped =
+        wrap_key(&public, &key).map_err(|error| Failure::local("wrapping the key", error, "give a key of 32 bytes"))?;
+    let (wrapping_key, wrapped_base64) = (wrapping.wrapping_key, STANDARD.encode(wrapped));
+    let request = ImportRequest { name, purpose, algorithm, wrapping_key, wrapped_base64, no_reencrypt };
+    let reply = client.call(&request).await?;
+    new_version(&client, output, &reply, false).await
 }
 
 /// Shows a new version, and waits for the job that seals again what is stored.
@@ -99,16 +118,59 @@ const fn wire_purpose(purpose: Purpose) -> wire::Purpose {
         Purpose::Values => wire::Purpose::Values,
         Purpose::Mac => wire::Purpose::Mac,
         Purpose::Sign => wire::Purpose::Sign,
+        Purpose::Columns => wire::Purpose::Columns,
     }
 }
 
-async fn list(client: Client, output: &Output, prefix: String) -> Result<(), Failure> {
+/// Shows a key, or the public key of its active version alone.
+pub async fn show(client: Client, output: &Output, request: ShowRequest, public_key: bool) -> Result<(), Failure> {
+    let key = client.call(&request).await?;
+    if !public_key {
+        told(output, &key);
+        return Ok(());
+    }
+    let active = key.versions.iter().find(|version| Some(version.version) == key.active_version);
+    let Some(active) = active else {
+        let what = format!("{} has no active version", key.name);
+        return Err(Failure::usage(what, "`strongroom key show` shows its versions"));
+    };
+    let Some(public) = &active.public_key_base64 else {
+        let with = key.algorithm.as_ref().map(|algorithm| format!(", with {algorithm}")).unwrap_or_default();
+        let what = format!("{} has no public key: it is for {}{with}", key.name, key.purpose);
+        return Err(Failure::usage(what, "keys that sign have one, and RSA master keys of columns"));
+    };
+    output.text(&pem(public));
+    Ok(())
+}
+
+/// SubjectPublicKeyInfo in its textual encoding (RFC 7468, section 13), made of its base64.
+fn pem(base64: &str) -> String {
+    let mut lines = vec!["-----BEGIN PUBLIC KEY-----"];
+    let mut rest = base64;
+    while let Some((line, after)) = rest.split_at_checked(PEM_LINE).filter(|(_, after)| !after.is_empty()) {
+        lines.push(line);
+        rest = after;
+    }
+    lines.extend([rest, "-----END PUBLIC KEY-----"]);
+    lines.join("\n")
+}
+
+/// Characters of a line of PEM.
+const PEM_LINE: usize = 64;
+
+/// Lists those keys that are `wanted`.
+pub async fn list(
+    client: Client,
+    output: &Output,
+    prefix: String,
+    wanted: impl Fn(&wire::Key) -> bool,
+) -> Result<(), Failure> {
     let mut whole = ListReply { keys: Vec::new(), withheld: Vec::new(), next: None };
     let mut after = None;
     loop {
         let request = ListRequest { prefix: prefix.clone(), after: after.take(), limit: Some(1000) };
         let page = client.call(&request).await?;
-        whole.keys.extend(page.keys);
+        whole.keys.extend(page.keys.into_iter().filter(&wanted));
         whole.withheld.extend(page.withheld);
         match page.next {
             Some(next) => after = Some(next),
@@ -154,7 +216,7 @@ fn destroy(here: &Here<'_>, name: String, version: u32, wait: u64, yes: bool) ->
     })
 }
 
-pub(super) fn told(output: &Output, key: &wire::Key) {
+pub fn told(output: &Output, key: &wire::Key) {
     output.answer(key, || shown(key));
 }
 

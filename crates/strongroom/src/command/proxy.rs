@@ -1,0 +1,127 @@
+//! `proxy`: clients of PostgreSQL see columns decrypted.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use strongroom_client::{Client, ColumnKeys, Patience};
+use strongroom_column::manifest::VerifyingKey;
+use strongroom_column_pg::catalogue::Loader;
+use strongroom_column_pg::connect::Dsn;
+use strongroom_column_pg::proxy::door::ClientTls;
+use strongroom_column_pg::proxy::upstream::Upstream;
+use strongroom_column_pg::proxy::{Proxy, Settings};
+use strongroom_column_pg::session::Encryption;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{self, ColumnEncryption};
+use crate::command::Here;
+use crate::failure::Failure;
+use crate::target;
+
+/// The role that the proxy logs in as when none is named.
+const ROLE: &str = "strongroom_proxy";
+/// How long the key server may take to be reached and to answer.
+const PATIENCE: Patience = Patience { connect: Duration::from_secs(3), reply: Duration::from_secs(8) };
+
+/// Runs the proxy until it is told to stop.
+pub fn run(here: &Here<'_>, given: &cli::Proxy) -> Result<(), Failure> {
+    if !given.listen.ip().is_loopback() && given.tls_certificate.is_none() && !given.dangerous_clear_text {
+        return Err(Failure::usage(
+            "clear values would cross the network: this address can be reached from other hosts, and there is no TLS",
+            "give --tls-certificate and --tls-key, or listen at 127.0.0.1",
+        ));
+    }
+    let client = Client::at(target::target(here.global)?, PATIENCE)?;
+    let settings = settings(given)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::local("starting", error, "give this process more resources"))?;
+    runtime.block_on(serve(here, given, settings, ColumnKeys::new(client)))
+}
+
+async fn serve(here: &Here<'_>, given: &cli::Proxy, settings: Settings, keys: ColumnKeys) -> Result<(), Failure> {
+    let failed = |error| Failure::local("waiting for signals", error, "");
+    let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut reload = signal(SignalKind::hangup()).map_err(failed)?;
+    let proxy = Proxy::start(settings, Arc::new(keys))
+        .await
+        .map_err(|error| Failure::local("starting the proxy", error, "free the address or choose another one"))?;
+    tell(here, proxy.address(), proxy.metrics_address());
+    loop {
+        tokio::select! {
+            _ = terminated.recv() => break,
+            _ = interrupted.recv() => break,
+            _ = reload.recv() => match client_tls(given) {
+                Ok(tls) => {
+                    proxy.reload(tls);
+                    here.output.remark("reloaded: certificate, keys and catalogues");
+                }
+                // What was in use stays in use.
+                Err(failure) => here.output.remark(&format!("not reloaded: {failure}")),
+            },
+        }
+    }
+    proxy.stop().await;
+    Ok(())
+}
+
+fn tell(here: &Here<'_>, address: SocketAddr, metrics: Option<SocketAddr>) {
+    let json = json!({
+        "ready": true,
+        "address": address.to_string(),
+        "metrics": metrics.map(|address| address.to_string()),
+    });
+    here.output.answer(&json, || {
+        let metrics = metrics.map_or_else(String::new, |address| format!("\n  metrics     http://{address}/metrics"));
+        format!("strongroom proxy {}\n  listening   {address}{metrics}", env!("CARGO_PKG_VERSION"))
+    });
+}
+
+fn settings(given: &cli::Proxy) -> Result<Settings, Failure> {
+    let mut control = Dsn::parse(&given.upstream)
+        .map_err(|error| Failure::usage(format!("--upstream: {error}"), "write postgres://ROLE@HOST:PORT"))?
+        .or_user(ROLE);
+    if let Some(file) = &given.password_file {
+        control = control
+            .with_password_file(file)
+            .map_err(|error| Failure::local("reading the password of the proxy's role", error, "give a file with it"))?;
+    } else if let Ok(password) = std::env::var("PGPASSWORD") {
+        control = control.or_password(&password);
+    }
+    let name = given.name.clone().unwrap_or_else(|| format!("{}:{}", crate::settings::host_name(), given.listen.port()));
+    Ok(Settings {
+        listen: given.listen,
+        client_tls: client_tls(given)?,
+        require_tls: given.require_tls,
+        upstream: Upstream::of(&control),
+        control,
+        loader: Loader::new(manifest_key(&given.manifest_key)?),
+        encryption: match given.encryption {
+            ColumnEncryption::Enabled => Encryption::Enabled,
+            ColumnEncryption::ResultSetOnly => Encryption::ResultSetOnly,
+            ColumnEncryption::Disabled => Encryption::Disabled,
+        },
+        key_time_to_live: Duration::from_secs(given.key_ttl),
+        connections: given.max_connections,
+        metrics: given.metrics,
+        name,
+    })
+}
+
+fn manifest_key(file: &Path) -> Result<VerifyingKey, Failure> {
+    let fix = "write it with `strongroom key show columns-manifest --public-key`";
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::local(format!("reading {}", file.display()), error, fix))?;
+    VerifyingKey::from_pem(&text).map_err(|error| Failure::local(format!("reading {}", file.display()), error, fix))
+}
+
+fn client_tls(given: &cli::Proxy) -> Result<Option<ClientTls>, Failure> {
+    let (Some(certificate), Some(key)) = (&given.tls_certificate, &given.tls_key) else { return Ok(None) };
+    let fix = "give a certificate and its private key in PEM that fit";
+    ClientTls::read(certificate, key).map(Some).map_err(|error| Failure::local("reading the certificate", error, fix))
+}
