@@ -111,6 +111,7 @@ pub const BENCHES: &[Bench] = &[
     Bench { package: "strongroom-keeper", name: "transactions" },
     Bench { package: "strongroom-server", name: "http" },
     Bench { package: "strongroom-column", name: "cell" },
+    Bench { package: "strongroom-column-pg", name: "session" },
     Bench { package: "strongroom-column-pg", name: "enable" },
 ];
 
@@ -305,7 +306,7 @@ pub const EXPOSURES: &[(&str, usize)] = &[
     ("api", 12),
     ("audit", 6),
     ("client", 20),
-    ("column-pg", 0),
+    ("column-pg", 2),
     ("crypto", 27),
     ("engine", 47),
     ("envelope", 34),

@@ -29,10 +29,9 @@ fn enable(_: &mut Criterion) {
             let outcome = scene.enable(&[&column]).await.unwrap();
             let Some(table) = outcome.tables.first() else { return };
             assert_eq!(table.rows, ROWS);
-            println!(
-                "figure: enable {mode}: {} rows/s (at least {LEAST}), swap {} ms",
-                table.per_second, table.locked_milliseconds
-            );
+            let (rate, met) = (table.per_second, if table.per_second >= LEAST { "yes" } else { "no" });
+            let locked = table.locked_milliseconds;
+            println!("figure: column enable, {mode} | {rate} rows/s | locked for {locked} ms | {LEAST} rows/s | {met}");
             scene.run(&["public.accounts.secret"], &options(Direction::Disable)).await.unwrap();
         }
     });

@@ -150,7 +150,8 @@ impl Catalogue {
         }
         let ours = types.keys().copied().chain(other_types).collect();
         let encrypted = |(name, class): &(String, Option<Arc<ColumnClass>>)| class.is_some().then(|| name.clone());
-        let encrypted_columns: HashSet<String> = tables.iter().flat_map(|table| table.columns.iter().filter_map(encrypted)).collect();
+        let encrypted_columns: HashSet<String> =
+            tables.iter().flat_map(|table| table.columns.iter().filter_map(encrypted)).collect();
         let mut by_name: HashMap<String, Vec<Table>> = HashMap::new();
         for table in tables {
             by_name.entry(table.name.clone()).or_default().push(table);

@@ -17,6 +17,7 @@ pub mod preflight;
 mod prepare;
 mod purge;
 mod raw;
+mod relist;
 mod session;
 pub mod setup;
 pub mod status;

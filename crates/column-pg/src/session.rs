@@ -236,7 +236,7 @@ impl Session {
         if let Some(want) = self.keys.want() {
             return Some(want);
         }
-        (self.wants_catalogue == turn::Asked::ToBeAsked).then(|| {
+        (self.wants_catalogue == turn::Asked::Soon).then(|| {
             self.wants_catalogue = turn::Asked::Waiting;
             Want::Catalogue
         })
@@ -262,10 +262,10 @@ impl Session {
             if let Some(client::Job::Reload { arrived, .. }) = &mut self.job {
                 *arrived = true;
             }
-            if let Some(oid) = self.unknown_type.take() {
-                if !catalogue.is_ours(oid) {
-                    self.texts.set_plain(oid);
-                }
+            if let Some(oid) = self.unknown_type.take()
+                && !catalogue.is_ours(oid)
+            {
+                self.texts.set_plain(oid);
             }
         }
         self.catalogue(catalogue);

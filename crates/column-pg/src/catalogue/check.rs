@@ -63,13 +63,16 @@ fn operators(classes: &[&ColumnClass]) -> String {
     format!(
         "SELECT 'strongroom', '', '', 'there is a cast of an encrypted type that Strongroom did not make' WHERE EXISTS (\
          SELECT FROM pg_catalog.pg_cast WHERE castsource OPERATOR(pg_catalog.=) ANY ({types}) \
-         AND (casttarget OPERATOR(pg_catalog.<>) 17::pg_catalog.oid OR castcontext OPERATOR(pg_catalog.<>) 'e'::\"char\") \
+         AND (casttarget OPERATOR(pg_catalog.<>) ALL ({EXPLICIT}) OR castcontext OPERATOR(pg_catalog.<>) 'e'::\"char\") \
          OR casttarget OPERATOR(pg_catalog.=) ANY ({types}))\nUNION ALL\n\
          SELECT 'strongroom', '', '', 'there is an operator between an encrypted type and another one' WHERE EXISTS (\
          SELECT FROM pg_catalog.pg_operator WHERE oprleft OPERATOR(pg_catalog.<>) oprright \
          AND (oprleft OPERATOR(pg_catalog.=) ANY ({types}) OR oprright OPERATOR(pg_catalog.=) ANY ({types})))"
     )
 }
+
+/// What cells are cast to when a statement says so: `bytea`, `name`, `text`, `bpchar`, `varchar`.
+const EXPLICIT: &str = "'{17,19,25,1042,1043}'::pg_catalog.oid[]";
 
 fn columns(expected: &[Expected<'_>]) -> String {
     format!(

@@ -208,6 +208,7 @@ DECLARE
   ops text := (SELECT quote_ident(operators) FROM strongroom.database);
   of_internal text := 'LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF AS %L';
   item text[];
+  kind text;
 BEGIN
   IF class !~ '^[a-z0-9_]{1,52}$' THEN
     RAISE EXCEPTION 'the name of an encryption class has 1 to 52 letters a-z, digits and _' USING ERRCODE = '42602';
@@ -227,6 +228,10 @@ BEGIN
     EXECUTE format('CREATE DOMAIN strongroom.%I AS %s CONSTRAINT cell CHECK (strongroom.cell_length(VALUE) >= 65'
                    || ' AND strongroom.cell_length(VALUE) %% 16 = 1 AND strongroom.cell_byte(VALUE, 0) = 1)', class, cell);
     EXECUTE format('CREATE CAST (%s AS bytea) WITHOUT FUNCTION', cell);
+    -- Without these PostgreSQL stores a cell in any column of text, as text: a column that was made text would take cells.
+    FOREACH kind IN ARRAY ARRAY['text', 'varchar', 'bpchar', 'name'] LOOP
+      EXECUTE format('CREATE CAST (%s AS pg_catalog.%I) WITH INOUT', cell, kind);
+    END LOOP;
     IF deterministic THEN
       FOREACH item SLICE 1 IN ARRAY ARRAY[
         ['cell_equal', 'boolean', 'byteaeq'], ['cell_differs', 'boolean', 'byteane'],

@@ -21,6 +21,7 @@ pub(super) async fn build_indexes<S>(work: &Work<'_, S>) -> Result<(), EnableErr
     let failed = EnableError::while_("make an index");
     let client = &work.writer.client;
     note(work, "index", 0).await?;
+    work.tell("make indexes, which waits for transactions that are open", 0, Instant::now());
     let stand_in = |name: &str| {
         let column = work.plan.columns.iter().find(|column| column.name == name)?;
         let class = (work.options.direction == Direction::Enable)
@@ -49,6 +50,8 @@ pub(super) async fn build_indexes<S>(work: &Work<'_, S>) -> Result<(), EnableErr
 
 /// Tries until nobody holds the table; answers for how long it was locked.
 pub(super) async fn swap<S: ColumnKeySource>(work: &Work<'_, S>) -> Result<Duration, EnableError> {
+    // Much may have changed while indexes were made and rows read back.
+    later_passes(work).await?;
     note(work, "swap", 0).await?;
     let statement = prepare_write(work).await?;
     let mut tries = 0;

@@ -14,7 +14,8 @@ use super::preflight::{self, Preflight};
 use super::session::Session;
 use super::table::TablePlan;
 use super::target::Target;
-use super::{cutover, fill, next_manifest, prepare, purge, setup, verify};
+use super::{cutover, fill, next_manifest, prepare, purge, relist, setup, verify};
+use crate::catalogue::Loader;
 use crate::connect::Dsn;
 
 /// Which way.
@@ -96,6 +97,8 @@ pub struct Outcome {
     pub tables: Vec<TableOutcome>,
     /// Columns that were as they shall be.
     pub already: Vec<String>,
+    /// What the manifest was told of columns that were dropped or renamed; a sentence each.
+    pub relisted: Vec<String>,
     /// Where clear text still is, and what to do.
     pub left: Vec<String>,
 }
@@ -131,7 +134,20 @@ pub async fn plan(
     setup::ready(&connection.client).await?;
     let public = source.manifest_key().await?;
     let signed = next_manifest::read(&connection.client, &public).await?;
-    preflight::examine(&connection.client, signed.manifest.as_ref(), targets, options).await
+    let preflight = preflight::examine(&connection.client, signed.manifest.as_ref(), targets, options).await?;
+    if signed.manifest.is_some() && !preflight.tables.is_empty() {
+        // What was changed behind the manifest's back is not signed over.
+        let catalogue = Loader::new(public).load(&connection.client).await?;
+        if let Some(what) = catalogue.refused() {
+            return Err(EnableError::State {
+                what: what.to_owned(),
+                fix: "mend it; a column that was dropped on purpose is taken off the manifest by `strongroom column disable`, one \
+                      that was renamed is put on it by `strongroom column enable`"
+                    .to_owned(),
+            });
+        }
+    }
+    Ok(preflight)
 }
 
 /// Does it.
@@ -151,15 +167,18 @@ pub async fn run(
     }
     let public = source.manifest_key().await?;
     let mut outcome = Outcome { already: preflight.already, ..Outcome::default() };
+    let connection = Session::begin(dsn).await?;
+    let client = &connection.client;
+    let (gone, found) = (&preflight.gone, &preflight.found);
+    outcome.relisted = relist::relist(client, source, &public, &options.manifest_key, gone, found).await?;
     for plan in preflight.tables {
         let mut work = Work::begin(dsn, source, options, observer, &public, plan).await?;
         outcome.tables.push(work.table().await?);
         purge::clean(&work.writer.client, &work.plan, options, observer).await?;
     }
-    let connection = Session::begin(dsn).await?;
-    purge::resume(&connection.client, targets, options, observer).await?;
+    purge::resume(client, targets, options, observer).await?;
     if options.direction == Direction::Enable {
-        outcome.left = purge::left(&connection.client, options).await?;
+        outcome.left = purge::left(client, options).await?;
     }
     Ok(outcome)
 }

@@ -2,8 +2,10 @@
 
 mod dependants;
 mod facts;
+mod indexes;
 mod leakage;
 
+use strongroom_column::manifest::ManifestColumn;
 use strongroom_column::{Class, Manifest, PlainType};
 use tokio_postgres::Client;
 
@@ -26,6 +28,10 @@ pub struct Preflight {
     pub remarks: Vec<String>,
     /// Columns that are as they shall be.
     pub already: Vec<String>,
+    /// Columns that the manifest lists and that are not there any more: they are taken off it.
+    pub gone: Vec<Target>,
+    /// Columns that have the type of a class already, as after renaming: they are put on the manifest.
+    pub found: Vec<(Target, Class)>,
 }
 
 /// A column that cannot be done.
@@ -87,7 +93,7 @@ impl Examination<'_> {
         let facts = TableFacts::read(self.client, schema, name).await?;
         let Some(facts) = facts else {
             for target in targets {
-                self.preflight.refuse(&target.place(), "there is no such table");
+                self.missing(target, "there is no such table");
             }
             return Ok(());
         };
@@ -108,8 +114,8 @@ impl Examination<'_> {
         }
         let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         let indexes = Index::read(self.client, facts.oid, &names).await?;
-        self.judge_indexes(schema, name, &mut columns, &indexes);
-        let indexes = indexes.into_iter().filter(|index| keeps(&columns, index)).collect();
+        indexes::judge(self.preflight, self.options.direction, &format!("{schema}.{name}"), &mut columns, &indexes);
+        let indexes = indexes.into_iter().filter(|index| indexes::keeps(&columns, index)).collect();
         self.remark(&facts, &format!("{schema}.{name}"), &columns);
         let (schema, name) = (schema.to_owned(), name.to_owned());
         self.preflight.tables.push(TablePlan { schema, name, oid: facts.oid, columns, indexes, rows: facts.rows });
@@ -125,10 +131,14 @@ impl Examination<'_> {
         let place = target.place();
         let facts = ColumnFacts::read(self.client, table.oid, &target.column).await?;
         let Some(facts) = facts else {
-            self.preflight.refuse(&place, "there is no such column");
+            self.missing(target, "there is no such column");
             return Ok(None);
         };
-        let listed = self.manifest.and_then(|manifest| manifest.column(&target.schema, &target.table, &target.column));
+        let listed = self.listed(target);
+        if listed.is_none() && facts.is_encrypted && self.options.direction == Direction::Enable {
+            self.encrypted_already(&facts, target).await?;
+            return Ok(None);
+        }
         let class = match (self.options.direction, listed) {
             (Direction::Enable, Some(listed)) => {
                 match target.mode {
@@ -171,6 +181,35 @@ impl Examination<'_> {
             begun: false,
         };
         self.begun(table, column, &place).await
+    }
+
+    fn listed(&self, target: &Target) -> Option<&ManifestColumn> {
+        self.manifest.and_then(|manifest| manifest.column(&target.schema, &target.table, &target.column))
+    }
+
+    /// Whoever drops a table on purpose has it taken off the manifest by disabling what is not there.
+    fn missing(&mut self, target: &Target, reason: &str) {
+        if self.options.direction == Direction::Disable && self.listed(target).is_some() {
+            self.preflight.gone.push(target.clone());
+        } else {
+            self.preflight.refuse(&target.place(), reason);
+        }
+    }
+
+    /// A column that was renamed, or is in a copy of a table, keeps its class.
+    async fn encrypted_already(&mut self, facts: &ColumnFacts, target: &Target) -> Result<(), EnableError> {
+        let class = facts::class(self.client, &facts.type_word).await?;
+        let known = |class: &Class| self.manifest.is_some_and(|manifest| manifest.key(&class.key).is_some());
+        match class.filter(|class| class.type_name() == facts.type_word && known(class)) {
+            Some(class) if target.mode.is_none_or(|mode| mode == class.mode) => {
+                self.preflight.found.push((target.clone(), class));
+            }
+            Some(_) => self.preflight.refuse(&target.place(), "it is encrypted in the other mode"),
+            None => {
+                self.preflight.refuse(&target.place(), "its type is one of a class that the manifest has no key of")
+            }
+        }
+        Ok(())
     }
 
     /// The class a column gets; none when that was refused.
@@ -274,35 +313,6 @@ impl Examination<'_> {
         Ok(Some(column))
     }
 
-    fn judge_indexes(&mut self, schema: &str, table: &str, columns: &mut [ColumnPlan], indexes: &[Index]) {
-        for column in columns {
-            let place = format!("{schema}.{table}.{}", column.name);
-            for index in indexes.iter().filter(|index| index.has(&column.name) || index.computes_with(&column.name)) {
-                let name = &index.name;
-                let enabled = self.options.direction == Direction::Enable;
-                if index.computes_with(&column.name) {
-                    let reason = format!("index {name} has it in an expression or condition; drop the index");
-                    self.preflight.refuse(&place, reason);
-                } else if enabled && !column.is_deterministic() && (index.unique || index.constraint.is_some()) {
-                    let reason = format!(
-                        "index {name} keeps it unique, which randomized cells always are; choose :deterministic"
-                    );
-                    self.preflight.refuse(&place, reason);
-                } else if enabled && !column.is_deterministic() {
-                    let remark = format!("index {name} goes with the clear text: randomized cells cannot be searched");
-                    self.preflight.remarks.push(format!("{place}: {remark}"));
-                } else if index.method != "btree" && index.method != "hash" {
-                    let reason = format!(
-                        "index {name} is of the kind {}, which has nothing to find in cells; drop it",
-                        index.method
-                    );
-                    self.preflight.refuse(&place, reason);
-                }
-                column.keyable |= index.constraint.is_some() && index.has_key(&column.name);
-            }
-        }
-    }
-
     fn remark(&mut self, facts: &TableFacts, table: &str, columns: &[ColumnPlan]) {
         self.preflight.remarks.extend(facts.remarks(table));
         for column in columns.iter().filter(|_| self.options.direction == Direction::Enable) {
@@ -320,10 +330,4 @@ impl Examination<'_> {
             }
         }
     }
-}
-
-/// Indexes on what cannot be searched are not made again.
-fn keeps(columns: &[ColumnPlan], index: &Index) -> bool {
-    let searched = |column: &ColumnPlan| column.is_deterministic() || !index.has_key(&column.name);
-    columns.iter().all(searched)
 }

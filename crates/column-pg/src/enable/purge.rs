@@ -2,6 +2,7 @@
 
 use tokio_postgres::Client;
 
+use super::cutover::{PAUSE, again};
 use super::error::EnableError;
 use super::machine::{Direction, Observer, Options, Progress};
 use super::table::TablePlan;
@@ -25,7 +26,7 @@ pub(super) async fn clean(
             format!("ALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL"),
             format!("ALTER TABLE {table} DROP CONSTRAINT {constraint}"),
         ] {
-            client.batch_execute(&statement).await.map_err(&failed)?;
+            patiently(client, plan, &statement).await?;
         }
     }
     let names: Vec<&str> = plan.columns.iter().map(|column| column.name.as_str()).collect();
@@ -67,6 +68,23 @@ async fn not_null_constraints(client: &Client, table: u32) -> Result<Vec<(String
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, _>>().map_err(failed)
 }
 
+/// A statement that locks the table. It does not wait long, because whoever comes after it would wait with it; it is tried again.
+async fn patiently(client: &Client, plan: &TablePlan, statement: &str) -> Result<(), EnableError> {
+    let failed = EnableError::while_("clean up after the swap");
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        client.batch_execute("SET lock_timeout = '2s'").await.map_err(&failed)?;
+        let outcome = client.batch_execute(statement).await.map_err(&failed);
+        client.batch_execute("SET lock_timeout = 0").await.map_err(&failed)?;
+        match outcome {
+            Ok(()) => return Ok(()),
+            Err(error) => again(error, tries, plan)?,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 /// Writes the table anew: rows that are dead, and a column that was dropped, still lie in its file.
 async fn rewrite(
     client: &Client,
@@ -74,16 +92,13 @@ async fn rewrite(
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<(), EnableError> {
-    let failed = EnableError::while_("write the table anew");
     let table = format!("{}.{}", plan.schema, plan.name);
     if options.direction == Direction::Enable && options.vacuum_full {
         observer.progress(&Progress { table, phase: "write the table anew", done: 0, expected: 0, per_second: 0 });
-        client.batch_execute("SET lock_timeout = 0").await.map_err(&failed)?;
-        client.batch_execute(&format!("VACUUM (FULL, ANALYZE) {}", plan.sql())).await.map_err(&failed)?;
+        patiently(client, plan, &format!("VACUUM (FULL, ANALYZE) {}", plan.sql())).await
     } else {
-        client.batch_execute(&format!("VACUUM (ANALYZE) {}", plan.sql())).await.map_err(&failed)?;
+        patiently(client, plan, &format!("VACUUM (ANALYZE) {}", plan.sql())).await
     }
-    Ok(())
 }
 
 /// What still holds clear text, and what to do about it.

@@ -32,8 +32,9 @@ impl Session {
     }
 }
 
-/// Names mean the system's; values have the form that normal forms are made from; nothing waits for ever for a lock.
+/// Names mean the system's; values have the form that normal forms are made from. Whatever takes a lock that applications feel
+/// says itself how long it waits; an index that is made beside them waits for their transactions to end.
 const SETTINGS: &str = "SET search_path = pg_catalog, pg_temp; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; \
     SET timezone = 'UTC'; SET extra_float_digits = 1; SET bytea_output = 'hex'; SET client_encoding = 'UTF8'; \
     SET standard_conforming_strings = on; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
-    SET lock_timeout = '30s'; SET jit = off";
+    SET lock_timeout = 0; SET jit = off";

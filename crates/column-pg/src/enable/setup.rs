@@ -61,7 +61,10 @@ impl Setup {
         self.possible(client).await?;
         let exists = "SELECT to_regnamespace('strongroom') IS NOT NULL";
         let existed: bool = client.query_one(exists, &[]).await.and_then(|row| row.try_get(0)).map_err(&failed)?;
-        client.batch_execute("BEGIN; SET LOCAL client_min_messages = warning").await.map_err(&failed)?;
+        client
+            .batch_execute("BEGIN; SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = '30s'")
+            .await
+            .map_err(&failed)?;
         client.batch_execute(&self.script()).await.map_err(&failed)?;
         ready(client).await?;
         let manifest = match source {

@@ -56,6 +56,15 @@ impl Analysis {
         self.parameters.iter().any(|parameter| parameter.kind.is_class())
     }
 
+    /// Whether the result that comes has the same encrypted columns.
+    pub(super) fn has_result(&self, types: &[Type]) -> bool {
+        let class = |kind: &Type| match kind {
+            Type::Plain => None,
+            Type::Class(class, _) => Some(class.cell_oid),
+        };
+        self.types.iter().map(class).eq(types.iter().map(class))
+    }
+
     /// Whether any column of the result is ours.
     pub(super) fn opens(&self) -> bool {
         self.types.iter().any(Type::is_class)

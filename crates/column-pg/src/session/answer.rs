@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::analysis::Analysis;
 use super::copying::CopyPlan;
 use super::effect::Effect;
 use super::rows::Rows;
 use super::statement::{Portal, Statement};
+use super::texts::Text;
 use crate::wire::backend::Field;
 
 /// One answer that is to come.
@@ -67,6 +69,8 @@ pub(super) struct QueryAnswer {
     pub(super) copies: VecDeque<Option<Arc<CopyPlan>>>,
     /// What is done with the rows that come now.
     pub(super) rows: Rows,
+    /// What was found out about the only statement, and by what it is remembered.
+    pub(super) expected: Option<(Text, Arc<Analysis>)>,
 }
 
 /// What was said to the session's own messages.

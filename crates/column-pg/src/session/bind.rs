@@ -42,9 +42,13 @@ impl Session {
         let bound = match self.analysed(&statement) {
             Err(hold) => Err(hold),
             // Without parameters nothing can be sent that should not be; what comes back is described when it is asked for.
-            Ok(None) => Ok(self.bind_as_it_is(&message, names.portal, &statement, None)),
+            Ok(None) => {
+                self.bind_as_it_is(&message, names.portal, &statement, None);
+                Ok(())
+            }
             Ok(Some(analysis)) if self.mode == Encryption::Disabled || (!analysis.seals_any() && !analysis.opens()) => {
-                Ok(self.bind_as_it_is(&message, names.portal, &statement, Some(&analysis)))
+                self.bind_as_it_is(&message, names.portal, &statement, Some(&analysis));
+                Ok(())
             }
             Ok(Some(analysis)) => {
                 let values = names.values()?;
@@ -86,6 +90,7 @@ impl Session {
             group: self.group.number,
             epoch: self.catalogue.epoch(),
             mode: self.mode,
+            generation: self.texts.generation(),
             gated: false,
             parameters: true,
             effect: None,

@@ -94,7 +94,7 @@ impl Session {
             return Differs::Refused(refusal::untrusted(difference));
         }
         if self.wants_catalogue == Asked::No {
-            self.wants_catalogue = Asked::ToBeAsked;
+            self.wants_catalogue = Asked::Soon;
         }
         Differs::Reload
     }

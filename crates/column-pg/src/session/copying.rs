@@ -92,9 +92,11 @@ impl Session {
         let reads = tag == backend::COPY_IN;
         let plan = match self.answers.front() {
             Some(Answer::Query(query)) => query.copies.front().cloned(),
-            Some(Answer::Execute { portal, .. }) => {
-                portal.statement.as_ref().filter(|statement| statement.sql.is_some()).map(|statement| statement.copy.clone())
-            }
+            Some(Answer::Execute { portal, .. }) => portal
+                .statement
+                .as_ref()
+                .filter(|statement| statement.sql.is_some())
+                .map(|statement| statement.copy.clone()),
             _ => None,
         };
         let start = match plan {

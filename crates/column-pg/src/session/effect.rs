@@ -1,7 +1,7 @@
 //! What statements change for the session itself: settings, names, prepared statements.
 
 use super::Encryption;
-use crate::sql::{Setting, Statement, Token};
+use crate::sql::{Setting, Statement, Token, Transaction};
 
 /// What the execution of one statement changes here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,10 +9,7 @@ pub(super) enum Effect {
     /// `SET strongroom.column_encryption`.
     Mode(Encryption),
     /// `SET` of a setting that changes no names.
-    Set {
-        name: String,
-        value: Option<String>,
-    },
+    Set { name: String, value: Option<String> },
     /// `RESET ALL`.
     ResetAll,
     /// `DISCARD ALL`.
@@ -21,8 +18,10 @@ pub(super) enum Effect {
     Prepare(String),
     /// `DEALLOCATE`; nothing: all.
     Deallocate(Option<String>),
-    /// Something that may change what names mean, and whose tag does not say so.
+    /// Something that may change what names mean.
     Names,
+    /// The end of a transaction, or a part of one: names mean again what they meant before it.
+    Ends,
 }
 
 /// The setting by which a connection opts in.
@@ -62,6 +61,17 @@ pub(super) fn effect(
         }
         Statement::Setting(Setting::ResetAll) => Some(Effect::ResetAll),
         Statement::Setting(Setting::DiscardAll) => Some(Effect::DiscardAll),
+        Statement::Setting(Setting::Transaction) => None,
+        Statement::Setting(_)
+        | Statement::Do
+        | Statement::Call
+        | Statement::CreateAsExecute { .. }
+        | Statement::Definition => Some(Effect::Names),
+        Statement::Transaction(Transaction::Begin | Transaction::Savepoint { .. } | Transaction::Release { .. }) => {
+            None
+        }
+        Statement::Transaction(_) => Some(Effect::Ends),
+        Statement::Utility if !keeps_names_by_word(tokens) => Some(Effect::Names),
         _ if changes_names(tokens) => Some(Effect::Names),
         _ => None,
     })
@@ -79,12 +89,55 @@ fn changes_names(tokens: &[Token<'_>]) -> bool {
     }
 }
 
+/// Whether a statement of no special kind leaves names meaning what they meant, by its first word.
+fn keeps_names_by_word(tokens: &[Token<'_>]) -> bool {
+    const KEEP: [&str; 12] = [
+        "show",
+        "listen",
+        "unlisten",
+        "notify",
+        "lock",
+        "analyze",
+        "vacuum",
+        "comment",
+        "truncate",
+        "checkpoint",
+        "execute",
+        "reindex",
+    ];
+    tokens.first().and_then(Token::word).is_some_and(|word| KEEP.contains(&word))
+}
+
 /// Whether a command of this tag leaves names meaning what they meant. What is not known to do so does not.
 pub(super) fn keeps_names(tag: &[u8]) -> bool {
     const KEEP: [&[u8]; 27] = [
-        b"SELECT", b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"FETCH", b"MOVE", b"COPY", b"BEGIN", b"START", b"COMMIT",
-        b"ROLLBACK", b"SAVEPOINT", b"RELEASE", b"PREPARE", b"EXECUTE", b"DEALLOCATE", b"DECLARE", b"CLOSE", b"EXPLAIN",
-        b"SHOW", b"LISTEN", b"UNLISTEN", b"NOTIFY", b"LOCK", b"ANALYZE", b"VACUUM",
+        b"SELECT",
+        b"INSERT",
+        b"UPDATE",
+        b"DELETE",
+        b"MERGE",
+        b"FETCH",
+        b"MOVE",
+        b"COPY",
+        b"BEGIN",
+        b"START",
+        b"COMMIT",
+        b"ROLLBACK",
+        b"SAVEPOINT",
+        b"RELEASE",
+        b"PREPARE",
+        b"EXECUTE",
+        b"DEALLOCATE",
+        b"DECLARE",
+        b"CLOSE",
+        b"EXPLAIN",
+        b"SHOW",
+        b"LISTEN",
+        b"UNLISTEN",
+        b"NOTIFY",
+        b"LOCK",
+        b"ANALYZE",
+        b"VACUUM",
     ];
     let word = tag.split(|byte| *byte == b' ').next().unwrap_or_default();
     // `SELECT` is also the tag of CREATE TABLE AS, which makes a table: there the text says so.

@@ -73,7 +73,10 @@ impl Session {
                 Vec::new()
             }
             Effect::Deallocate(name) => self.forget_statements(name.as_deref()),
-            Effect::DiscardAll => self.forget_statements(None),
+            Effect::DiscardAll => {
+                self.texts.names_changed();
+                self.forget_statements(None)
+            }
             Effect::Mode(mode) => {
                 // More care begins at once, less when the server has agreed.
                 if *mode != super::Encryption::Disabled {
@@ -88,7 +91,18 @@ impl Session {
                 }
                 Vec::new()
             }
-            Effect::Set { .. } | Effect::ResetAll | Effect::Names => Vec::new(),
+            Effect::Names | Effect::ResetAll => {
+                // What follows may be read before this is done; nothing is learned again until everything was answered.
+                self.texts.names_changed();
+                Vec::new()
+            }
+            Effect::Ends => {
+                if self.transaction.names_changed {
+                    self.texts.names_changed();
+                }
+                Vec::new()
+            }
+            Effect::Set { .. } => Vec::new(),
         }
     }
 }

@@ -170,6 +170,7 @@ impl Session {
             group: self.group.number,
             epoch: self.catalogue.epoch(),
             mode: self.mode,
+            generation: self.texts.generation(),
             gated: false,
             parameters: true,
             effect,
@@ -218,9 +219,11 @@ impl Session {
         self.answers.push_back(Answer::Own(super::answer::Own::Close));
     }
 
-    /// Whether a statement was judged by another catalogue or in another mode.
+    /// Whether a statement was judged by another catalogue or in another mode, or its names may mean something else now.
     pub(super) fn out_of_date(&self, statement: &Statement) -> bool {
-        statement.epoch != self.catalogue.epoch() || statement.mode != self.mode
+        (statement.gated && statement.generation != self.texts.generation())
+            || statement.epoch != self.catalogue.epoch()
+            || statement.mode != self.mode
     }
 
     /// Judges a statement once more, and parses it once more if its text names what may be encrypted now; `message` waits.

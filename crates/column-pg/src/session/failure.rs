@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::{Session, refusal};
 use super::answer::{Answer, Own};
 use super::rows::Rows;
+use super::{Session, refusal};
 use crate::wire::{Malformed, Report, error_fields, with_position};
 
 impl Session {

@@ -1,8 +1,8 @@
 //! Messages of the session's own: what it asks the server between the client's messages, under names of its own.
 
+use crate::wire::Malformed;
 use crate::wire::backend;
 use crate::wire::frontend::{self, Target};
-use crate::wire::Malformed;
 
 use super::Session;
 use super::answer::{Answer, Heard, Own};

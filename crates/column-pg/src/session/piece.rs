@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::resolve::Question;
 use super::{Encryption, Session, refusal};
 use crate::sql::{
-    self, Argument, CopyEndpoint, CopyFlow, CopyOptions, CopySource, CopyStatement, Kind, Literal, Probe, Span, Statement,
-    Token,
+    self, Argument, CopyEndpoint, CopyFlow, CopyOptions, CopySource, CopyStatement, Kind, Literal, Probe, Span,
+    Statement, Token,
 };
 use crate::wire::Report;
 
@@ -98,7 +98,10 @@ impl Session {
     fn judge_explained(&self, text: &str, body: &[Token<'_>], declared: &[u32]) -> Judged {
         match sql::classify(text, body) {
             Statement::Explain { .. } => Judged::Refused(refusal::not_described("EXPLAIN of EXPLAIN")),
-            kind => self.judge(text, body, &kind, declared),
+            kind => match self.judge(text, body, &kind, declared) {
+                Judged::Asks(question) => Judged::Asks(Question { whole: false, ..question }),
+                other => other,
+            },
         }
     }
 
@@ -110,24 +113,19 @@ impl Session {
         self.settings.readable()
     }
 
-    fn judge_gated(
-        &self,
-        text: &str,
-        statement: &[Token<'_>],
-        kind: &Statement<'_, '_>,
-        declared: &[u32],
-    ) -> Judged {
+    fn judge_gated(&self, text: &str, statement: &[Token<'_>], kind: &Statement<'_, '_>, declared: &[u32]) -> Judged {
         match kind {
-            Statement::Query | Statement::Call => self.question(text, statement, declared, &[]),
-            Statement::Declare { body, .. } => self.question(text, body, declared, &[]),
-            Statement::Prepare { body, types, .. } => self.question(text, body, declared, types),
+            Statement::Query | Statement::Call => self.question(text, (statement, statement), declared, &[]),
+            Statement::Declare { body, .. } => self.question(text, (statement, body), declared, &[]),
+            Statement::Prepare { body, types, .. } => self.question(text, (statement, body), declared, types),
             Statement::Explain { body } => self.judge_explained(text, body, declared),
             Statement::Copy(Ok(copy)) => self.judge_copy(text, copy),
             Statement::Copy(Err(refusal)) => {
                 Judged::Refused(Report::new(refusal.sqlstate(), refusal.to_string(), "Nothing was sent."))
             }
             Statement::Do | Statement::Definition => {
-                let holds = sql::code_holds_values(text, statement) || !Probe::new(text, statement).literals().is_empty();
+                let holds =
+                    sql::code_holds_values(text, statement) || !Probe::new(text, statement).literals().is_empty();
                 if holds { Judged::Refused(refusal::not_described("this statement")) } else { Judged::Passes }
             }
             Statement::Execute { .. }
@@ -141,7 +139,13 @@ impl Session {
         }
     }
 
-    fn question(&self, text: &str, body: &[Token<'_>], declared: &[u32], types: &[Span]) -> Judged {
+    fn question(
+        &self,
+        text: &str,
+        (statement, body): (&[Token<'_>], &[Token<'_>]),
+        declared: &[u32],
+        types: &[Span],
+    ) -> Judged {
         let Some(span) = sql::span_of(body) else {
             return Judged::Passes;
         };
@@ -149,19 +153,23 @@ impl Session {
         // The part is scanned by itself, so that it can be again when nothing else of the text is there.
         let tokens = sql::scan(&body).unwrap_or_default();
         let catalogue = &self.catalogue;
-        let (column, own) = (|name: &str| catalogue.is_encrypted_column(name), |name: &str| catalogue.is_type_name(name));
+        let (column, own) =
+            (|name: &str| catalogue.is_encrypted_column(name), |name: &str| catalogue.is_type_name(name));
         if let Some(column) = sql::converted(&tokens, &column, &own) {
             let text = format!("the statement makes text of the encrypted column \"{column}\"");
             return Judged::Refused(refusal::unsupported(&text));
         }
         let probe = Probe::new(&body, &tokens);
         if !probe.fits() {
-            return Judged::Refused(refusal::unsupported("the statement has more literals than PostgreSQL has parameters"));
+            return Judged::Refused(refusal::unsupported(
+                "the statement has more literals than PostgreSQL has parameters",
+            ));
         }
         let first = probe.first();
         let key: Arc<str> = first.sql.as_str().into();
         let (literals, own) = (probe.literals().to_vec(), probe.own() as usize);
         Judged::Asks(Question {
+            whole: sql::span_of(statement) == Some(span),
             offset: span.start,
             characters_before: text.get(..span.start).unwrap_or_default().chars().count(),
             literals,
@@ -177,13 +185,15 @@ impl Session {
 
     fn judge_copy(&self, text: &str, copy: &CopyStatement<'_, '_>) -> Judged {
         if copy.endpoint != CopyEndpoint::Client {
-            return Judged::Refused(refusal::copy("rows go between client and server only, not through files or programs"));
+            return Judged::Refused(refusal::copy(
+                "rows go between client and server only, not through files or programs",
+            ));
         }
         if copy.filter.is_some_and(|filter| !Probe::new(text, filter).literals().is_empty()) {
             return Judged::Refused(refusal::copy("the condition after WHERE holds literals"));
         }
         match &copy.source {
-            CopySource::Query(body) => match self.question(text, body, &[], &[]) {
+            CopySource::Query(body) => match self.question(text, (body, body), &[], &[]) {
                 Judged::Asks(question) => Judged::CopiesQuery(question, copy.options.clone()),
                 other => other,
             },
@@ -202,17 +212,19 @@ impl Session {
 
 fn executed<'s, 't, 'a>(kind: &'s Statement<'t, 'a>) -> Option<(&'s str, &'s [Argument<'t, 'a>])> {
     match kind {
-        Statement::Execute { name, arguments } | Statement::CreateAsExecute { name, arguments } => Some((name, arguments)),
+        Statement::Execute { name, arguments } | Statement::CreateAsExecute { name, arguments } => {
+            Some((name, arguments))
+        }
         _ => None,
     }
 }
 
 fn named(text: &str, name: &str, arguments: &[Argument<'_, '_>]) -> Judged {
     let given = |argument: &Argument<'_, '_>| {
-        if let [token] = argument.tokens {
-            if matches!(token.kind, Kind::Parameter(_)) || token.is_word("null") {
-                return Given::Nothing;
-            }
+        if let [token] = argument.tokens
+            && (matches!(token.kind, Kind::Parameter(_)) || token.is_word("null"))
+        {
+            return Given::Nothing;
         }
         match Probe::new(text, argument.tokens).literals() {
             [literal] if literal.span == argument.span => Given::Literal(literal.clone()),

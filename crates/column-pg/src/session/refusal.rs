@@ -44,7 +44,9 @@ pub(super) fn results_only() -> Report {
 pub(super) fn not_described(what: &str) -> Report {
     Report::new(
         "0A000",
-        format!("{what} names something encrypted and holds literals, and PostgreSQL cannot be asked what they stand for"),
+        format!(
+            "{what} names something encrypted and holds literals, and PostgreSQL cannot be asked what they stand for"
+        ),
         "Nothing was sent. Leave the literals out, or run it on a connection with column encryption disabled.",
     )
 }

@@ -25,6 +25,8 @@ pub(super) struct Question {
     pub(super) offset: usize,
     /// The same in characters, as PostgreSQL counts.
     pub(super) characters_before: usize,
+    /// Whether the text is the statement: its result is that of the statement then.
+    pub(super) whole: bool,
     /// Its literals.
     pub(super) literals: Vec<Literal>,
     /// The highest number of a parameter of the client's own.
@@ -208,7 +210,8 @@ impl Session {
         let tokens = sql::scan(body).unwrap_or_default();
         let probe = Probe::new(body, &tokens);
         let told = position.and_then(|position| variant.original_position(&probe, position));
-        let own_error = with_position(error, told.map(|told| told + question.characters_before)).unwrap_or_else(|_| error.clone());
+        let own_error =
+            with_position(error, told.map(|told| told + question.characters_before)).unwrap_or_else(|_| error.clone());
         state.failed = state.saved;
         let alone = !state.saved && state.surroundings != Some(Surroundings::Idle);
         let failure = Failure { sqlstate: &sqlstate, position, message: &message };
@@ -263,7 +266,7 @@ impl Session {
             AllKnown::Unknown(oid) => {
                 self.unknown_type = Some(oid);
                 if self.wants_catalogue == Asked::No {
-                    self.wants_catalogue = Asked::ToBeAsked;
+                    self.wants_catalogue = Asked::Soon;
                 }
                 return Progress::Wait;
             }

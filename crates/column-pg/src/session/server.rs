@@ -9,8 +9,8 @@ use super::rows::{Rows, Stop};
 use super::statement::Statement;
 use super::turn::{Asked, Step};
 use super::{Encryption, Session, refusal};
-use crate::wire::backend::{self, Field};
 use crate::wire::Malformed;
+use crate::wire::backend::{self, Field};
 
 /// The server answered something that was not asked.
 const OUT_OF_ORDER: Malformed = Malformed::Field { field: "the order of answers" };
@@ -85,7 +85,7 @@ impl Session {
             AllKnown::Unknown(oid) => {
                 self.unknown_type = Some(oid);
                 if self.wants_catalogue == Asked::No {
-                    self.wants_catalogue = Asked::ToBeAsked;
+                    self.wants_catalogue = Asked::Soon;
                 }
                 None
             }
@@ -148,6 +148,10 @@ impl Session {
                 vec![Type::Plain; fields.as_ref().map_or(0, Vec::len)]
             }
         };
+        if self.is_changed(&types) {
+            self.forget_analysis();
+            self.fail_result(&refusal::changed());
+        }
         match self.answers.front_mut() {
             Some(Answer::Query(query)) => {
                 let Some(fields) = fields else {
@@ -284,13 +288,37 @@ impl Session {
         }
     }
 
+    /// Whether the result that is described is not the one that was remembered of its text: what was a cell may be anything now.
+    fn is_changed(&self, types: &[Type]) -> bool {
+        if self.mode == Encryption::Disabled {
+            return false;
+        }
+        let statement = match self.answers.front() {
+            Some(Answer::Query(query)) => {
+                return query.expected.as_ref().is_some_and(|(_, analysis)| !analysis.has_result(types));
+            }
+            Some(Answer::DescribePortal { portal, .. }) => portal.statement.as_ref(),
+            Some(Answer::DescribeStatement { statement, .. }) => Some(statement),
+            _ => None,
+        };
+        let remembered = statement.filter(|statement| statement.key.is_some() && !self.out_of_date(statement));
+        let analysis = remembered.and_then(|statement| statement.analysis.get());
+        analysis.is_some_and(|analysis| !analysis.has_result(types))
+    }
+
     /// The result is not what was remembered of the text: it is asked about again the next time.
     pub(super) fn forget_analysis(&mut self) {
         let statement = match self.answers.front() {
-            Some(Answer::Execute { portal, .. }) => portal.statement.clone(),
-            Some(Answer::Bind { portal }) => {
-                self.portals.get(portal).and_then(|portal| portal.statement.clone())
+            Some(Answer::Query(query)) => {
+                if let Some((key, _)) = query.expected.clone() {
+                    self.texts.forget_text(&key);
+                }
+                return;
             }
+            Some(Answer::DescribePortal { portal, .. }) => portal.statement.clone(),
+            Some(Answer::DescribeStatement { statement, .. }) => Some(Arc::clone(statement)),
+            Some(Answer::Execute { portal, .. }) => portal.statement.clone(),
+            Some(Answer::Bind { portal }) => self.portals.get(portal).and_then(|portal| portal.statement.clone()),
             _ => None,
         };
         if let Some(key) = statement.as_ref().and_then(|statement| statement.key.as_ref()) {
@@ -326,15 +354,16 @@ impl Session {
         match tag {
             b"BEGIN" | b"START TRANSACTION" => self.transaction.in_block = true,
             b"COMMIT" | b"ROLLBACK" | b"PREPARE TRANSACTION" => {
+                // Perhaps to a savepoint only: ReadyForQuery tells.
                 self.transaction.in_block = false;
-                if std::mem::take(&mut self.transaction.names_changed) {
+                if self.transaction.names_changed {
                     self.texts.names_changed();
                 }
             }
             _ => {}
         }
         let harmless = match &effect {
-            Some(Effect::Set { .. } | Effect::Mode(_) | Effect::DiscardAll) => true,
+            Some(Effect::Set { .. } | Effect::Mode(_) | Effect::DiscardAll | Effect::Ends) => true,
             Some(Effect::Names | Effect::ResetAll) => false,
             Some(Effect::Prepare(_) | Effect::Deallocate(_)) | None => keeps_names(tag),
         };
@@ -351,8 +380,12 @@ impl Session {
         match effect {
             Effect::Mode(mode) => self.set_mode(mode),
             Effect::Set { name, value: Some(value) } => self.settings.set(&name, &value),
-            Effect::ResetAll | Effect::DiscardAll => self.set_mode(self.opted),
-            Effect::Set { .. } | Effect::Prepare(_) | Effect::Deallocate(_) | Effect::Names => {}
+            Effect::ResetAll => self.set_mode(self.opted),
+            Effect::DiscardAll => {
+                self.set_mode(self.opted);
+                self.texts.begin_again();
+            }
+            Effect::Set { .. } | Effect::Prepare(_) | Effect::Deallocate(_) | Effect::Names | Effect::Ends => {}
         }
     }
 
@@ -392,6 +425,9 @@ impl Session {
             Some(_) => return Err(OUT_OF_ORDER),
         }
         if status == b'I' {
+            if std::mem::take(&mut self.transaction.names_changed) {
+                self.texts.names_changed();
+            }
             // Portals end with their transaction; those of groups that were sent since are not made yet.
             let groups_under_way = self.answers.iter().filter(|answer| ends_group(answer)).count() as u64;
             let ended = self.group.number.saturating_sub(groups_under_way);
@@ -421,4 +457,3 @@ impl Session {
 pub(super) fn ends_group(answer: &Answer) -> bool {
     matches!(answer, Answer::Sync | Answer::Query(_) | Answer::Function)
 }
-

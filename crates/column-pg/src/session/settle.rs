@@ -34,6 +34,17 @@ pub(super) struct Settled {
     pub(super) copy: Option<Option<Arc<CopyPlan>>>,
 }
 
+impl Settled {
+    /// What was asked about is a part of the statement: its parameters are the statement's, its result is not.
+    fn without_result(self) -> Self {
+        let analysis = self.analysis.map(|analysis| {
+            let parameters = analysis.parameters.clone();
+            Arc::new(Analysis { parameters, literals: None, fields: None, types: Vec::new() })
+        });
+        Self { analysis, key: None, ..self }
+    }
+}
+
 impl Session {
     /// Goes on with one statement. `prepared` knows statements that were prepared earlier in the same text.
     pub(super) fn settle(
@@ -45,7 +56,10 @@ impl Session {
             Judged::Passes => Progress::Found(Settled::default()),
             Judged::PassesCopy => Progress::Found(Settled { copy: Some(None), ..Settled::default() }),
             Judged::Refused(report) => Progress::Failed(report.error()),
-            Judged::Asks(question) => self.settle_question(question),
+            Judged::Asks(question) => match self.settle_question(question) {
+                Progress::Found(settled) if !question.whole => Progress::Found(settled.without_result()),
+                other => other,
+            },
             Judged::Named(named) => self.settle_named(named, prepared),
             Judged::Copies(copy) => self.settle_copy(copy),
             Judged::CopiesQuery(question, options) => {
@@ -205,7 +219,7 @@ impl Session {
             AllKnown::Unknown(oid) => {
                 self.unknown_type = Some(oid);
                 if self.wants_catalogue == Asked::No {
-                    self.wants_catalogue = Asked::ToBeAsked;
+                    self.wants_catalogue = Asked::Soon;
                 }
                 Progress::Wait
             }
@@ -317,11 +331,7 @@ fn plan_of_query(analysis: Option<&Analysis>, options: CopyOptions) -> Result<Op
     plan_of(listed, CopyFlow::To, options)
 }
 
-fn plan_of(
-    listed: Vec<(String, Type)>,
-    flow: CopyFlow,
-    options: CopyOptions,
-) -> Result<Option<Arc<CopyPlan>>, Bytes> {
+fn plan_of(listed: Vec<(String, Type)>, flow: CopyFlow, options: CopyOptions) -> Result<Option<Arc<CopyPlan>>, Bytes> {
     if !listed.iter().any(|(_, kind)| kind.is_class()) {
         return Ok(None);
     }

@@ -95,6 +95,9 @@ impl Session {
                 }
                 Progress::Found(settled) => {
                     job.replacements.extend(settled.replacements);
+                    if let (Some(key), Some(analysis), 1) = (settled.key, &settled.analysis, job.answer.effects.len()) {
+                        job.answer.expected = Some((key, Arc::clone(analysis)));
+                    }
                     if let (Some(name), Some(analysis)) = (name.take(), settled.analysis) {
                         job.prepared.insert(name, analysis);
                     }

@@ -36,6 +36,8 @@ pub(super) struct Statement {
     pub(super) epoch: u64,
     /// The mode it was judged in.
     pub(super) mode: Encryption,
+    /// How often names had changed in this session.
+    pub(super) generation: u64,
     /// Whether its text holds a sensitive name.
     pub(super) gated: bool,
     /// Whether its text speaks of parameters at all.

@@ -113,11 +113,13 @@ pub(super) struct Texts {
     scope: Arc<str>,
     /// Whether names may mean something else here than in a new session.
     apart: bool,
+    /// Counts the times at which names may have changed.
+    generation: u64,
 }
 
 impl Texts {
     pub(super) fn new(shared: Arc<StatementCache>, scope: Arc<str>) -> Self {
-        Self { shared, own: Bounded::new(OWN_ENTRIES), scope, apart: false }
+        Self { shared, own: Bounded::new(OWN_ENTRIES), scope, apart: false, generation: 0 }
     }
 
     pub(super) fn text(&self, epoch: u64, sql: &Arc<str>, types: &[u32]) -> Text {
@@ -155,6 +157,18 @@ impl Texts {
     pub(super) fn names_changed(&mut self) {
         self.own = Bounded::new(OWN_ENTRIES);
         self.apart = true;
+        self.generation += 1;
+    }
+
+    /// The session is as it was when it began.
+    pub(super) fn begin_again(&mut self) {
+        self.names_changed();
+        self.apart = false;
+    }
+
+    /// Statements of another generation may mean other tables now.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// The catalogue is another.

@@ -52,7 +52,7 @@ impl Default for Transaction {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
     No,
-    ToBeAsked,
+    Soon,
     Waiting,
 }
 
@@ -176,7 +176,9 @@ impl Session {
     fn passes(&self, tag: u8) -> bool {
         match tag {
             backend::DATA_ROW => !self.draining && self.rows_pass(),
-            backend::COPY_DATA => !self.draining && self.copying.as_ref().is_some_and(super::copying::Copying::passes_out),
+            backend::COPY_DATA => {
+                !self.draining && self.copying.as_ref().is_some_and(super::copying::Copying::passes_out)
+            }
             backend::NOTICE | backend::NOTIFICATION => true,
             _ => false,
         }

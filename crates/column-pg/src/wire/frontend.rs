@@ -186,13 +186,7 @@ pub fn write_bind_empty(out: &mut BytesMut, portal: &[u8], statement: &[u8]) {
 }
 
 /// Writes a Bind message; `values` writes each value with its length before it.
-pub fn write_bind(
-    out: &mut BytesMut,
-    names: (&[u8], &[u8]),
-    formats: &[i16],
-    values: (usize, &[u8]),
-    results: &[i16],
-) {
+pub fn write_bind(out: &mut BytesMut, names: (&[u8], &[u8]), formats: &[i16], values: (usize, &[u8]), results: &[i16]) {
     frame::write(out, BIND, |out| {
         string(out, names.0);
         string(out, names.1);

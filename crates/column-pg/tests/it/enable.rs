@@ -2,6 +2,8 @@
 
 mod clear_text;
 mod concurrent;
+mod held;
 mod refusals;
 pub mod scene;
+mod types;
 mod whole;

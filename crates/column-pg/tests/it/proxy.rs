@@ -5,7 +5,6 @@ use std::path::Path;
 use std::pin::Pin;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use strongroom_column::manifest::VerifyingKey;
 use strongroom_column_pg::catalogue::{KeyValue, Loader, schema};
@@ -149,9 +148,8 @@ async fn a_statement_is_cancelled_through_the_proxy() {
     let cancel = client.cancel_token();
     let slow = client.simple_query("select pg_sleep(600)");
     let cancelled = async {
-        while !scene.postgres.log().contains("pg_sleep(600)") {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let running = "select count(*) from pg_stat_activity where query = 'select pg_sleep(600)' and state = 'active'";
+        while scene.postgres.psql("postgres", running).unwrap().trim() != "1" {}
         cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
     };
     let (slow, ()) = tokio::join!(slow, cancelled);

@@ -4,7 +4,7 @@ use super::given::{Given, trimmed};
 use super::{BadValue, Format, PlainType, float, integer, oid};
 
 /// A number without its point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Decimal {
     negative: bool,
     unscaled: u128,

@@ -39,7 +39,16 @@ mod value_text;
 type Target = fn(&[u8]);
 
 /// Parsers of other crates, whose tests replay them.
-const REPLAYED_BY_THEIR_CRATES: [&str; 5] = ["column_envelope", "manifest", "plain_value", "registry_file", "request"];
+const REPLAYED_BY_THEIR_CRATES: [&str; 8] = [
+    "array_value",
+    "column_envelope",
+    "copy_stream",
+    "manifest",
+    "plain_value",
+    "registry_file",
+    "request",
+    "statement",
+];
 
 const TARGETS: [(&str, Target); 15] = [
     ("anchor_slot", anchor_slot::target),

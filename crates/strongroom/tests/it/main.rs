@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod archive;
+mod column;
 mod crash;
 mod credential;
 mod deployment;
@@ -12,6 +13,7 @@ mod key_password;
 mod limit;
 mod protectors;
 mod provisioning;
+mod proxy;
 mod schemathesis;
 mod transaction;
 mod transcript;

@@ -1,6 +1,7 @@
 //! What PostgreSQL's catalogue says of a table and a column.
 
-use strongroom_column::Class;
+use strongroom_column::cell::Mode;
+use strongroom_column::{Class, PlainType};
 use tokio_postgres::{Client, Row};
 
 use crate::enable::error::EnableError;
@@ -100,6 +101,8 @@ pub(super) struct ColumnFacts {
     pub type_sql: String,
     /// Its name, or `enum`.
     pub type_word: String,
+    /// Whether it is a type of the schema `strongroom`.
+    pub is_encrypted: bool,
     pub not_null: bool,
     pub collation_is_deterministic: bool,
     pub comment: Option<String>,
@@ -126,6 +129,7 @@ impl ColumnFacts {
             is_generated: row.try_get(7)?,
             collation_is_deterministic: row.try_get(8)?,
             comment: row.try_get(9)?,
+            is_encrypted: row.try_get(10)?,
         })
     }
 
@@ -162,6 +166,16 @@ pub(super) async fn job(
     let failed = EnableError::while_("read the jobs");
     let row = client.query_opt(JOB, &[&table, &column, &direction.word()]).await.map_err(&failed)?;
     row.map(|row| row.try_get(0)).transpose().map_err(&failed)
+}
+
+/// A class as the schema's tables have it. Its type's name is made of all it consists of, so that tells whether it is true.
+pub(super) async fn class(client: &Client, name: &str) -> Result<Option<Class>, EnableError> {
+    let failed = EnableError::while_("read the encryption class");
+    let Some(row) = client.query_opt(CLASS, &[&name]).await.map_err(&failed)? else { return Ok(None) };
+    let (key, mode, plain): (String, i32, String) =
+        (row.try_get(0).map_err(&failed)?, row.try_get(1).map_err(&failed)?, row.try_get(2).map_err(&failed)?);
+    let mode = if mode == 1 { Mode::Deterministic } else { Mode::Randomized };
+    Ok(PlainType::parse(&plain).ok().map(|plain| Class { key, mode, plain }))
 }
 
 /// The type the column had before it was encrypted. It becomes part of statements, so PostgreSQL has to read it as a type.
@@ -205,7 +219,7 @@ SELECT a.attnum, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod),
        CASE WHEN t.typtype = 'e' THEN 'enum' ELSE t.typname::text END,
        a.attnotnull, a.attidentity <> '', a.attgenerated <> '',
        coalesce((SELECT l.collisdeterministic FROM pg_collation l WHERE l.oid = a.attcollation), true),
-       col_description(a.attrelid, a.attnum)
+       col_description(a.attrelid, a.attnum), t.typnamespace = 'strongroom'::regnamespace
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
  WHERE a.attrelid = $1 AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped";
 
@@ -217,6 +231,10 @@ SELECT g.privilege_type, CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg
 const JOB: &str = "
 SELECT class FROM strongroom.migration_job
  WHERE relation = $1::oid::regclass AND column_name = $2 AND direction = $3 AND finished IS NULL";
+
+const CLASS: &str = "
+SELECT k.name, c.encryption_type, c.plain_type
+  FROM strongroom.encryption_class c JOIN strongroom.column_encryption_key k USING (column_encryption_key_id) WHERE c.name = $1";
 
 const DECLARED: &str = "
 SELECT declared_type FROM strongroom.encrypted_column WHERE relation = $1::oid::regclass AND column_name = $2";

@@ -106,6 +106,37 @@ async fn a_clear_column_that_is_kept_takes_nothing_new() {
     assert!(refused.contains("takes nothing new"), "{refused}");
     let refused = scene.postgres.psql("app", "update t set secret__plain = 'clear' where id = 1").unwrap_err();
     assert!(refused.contains("takes nothing new"), "{refused}");
-    assert!(!scene.postgres.psql("app", "insert into t (id, secret) values (1, 'clear')").is_ok());
+    assert!(scene.postgres.psql("app", "insert into t (id, secret) values (1, 'clear')").is_err());
     scene.sql("update t set other = 'x' where id = 1; delete from t where id = 2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_that_are_renamed_or_dropped_on_purpose_are_listed_anew() {
+    let script = "create table public.a (id int primary key, secret text); create table public.b (id int, other text, more text);
+                  insert into public.a select i, 's' || i from generate_series(1, 200) i";
+    let test = "tables_that_are_renamed_or_dropped_on_purpose_are_listed_anew";
+    let Some(scene) = Scene::new(test, script).await else { return };
+    scene.enable(&["public.a.secret:deterministic", "public.b.other:randomized"]).await.unwrap();
+    let loader = Loader::new(scene.keys.public());
+    let client = scene.client().await;
+    scene.sql("alter table a rename to c; alter table c rename secret to hidden; drop table b cascade; create table b (more text)");
+    assert!(loader.load(&client).await.unwrap().refused().is_some());
+    // Nothing else is signed meanwhile.
+    let error = scene.enable(&["public.b.more:randomized"]).await.unwrap_err();
+    assert!(
+        error.to_string().contains("not as the signed manifest says") && error.fix().contains("column disable"),
+        "{error}"
+    );
+    let gone = scene.disable(&["public.a.secret", "public.b.other"]).await.unwrap();
+    assert_eq!(gone.relisted.len(), 2);
+    let found = scene.enable(&["public.c.hidden:deterministic"]).await.unwrap();
+    assert_eq!(found.relisted, ["public.c.hidden was encrypted already, and is on the manifest now"]);
+    let catalogue = loader.load(&client).await.unwrap();
+    assert_eq!(catalogue.refused(), None);
+    assert!(catalogue.columns_of(Some("public"), "c").unwrap()[1].1.is_some());
+    scene.enable(&["public.b.more:randomized"]).await.unwrap();
+    scene.disable(&["public.c.hidden"]).await.unwrap();
+    assert_eq!(scene.sql("select count(distinct hidden), max(hidden) from c"), "200|s99");
+    // What is neither there nor listed is an error.
+    assert!(scene.disable(&["public.a.none"]).await.is_err());
 }

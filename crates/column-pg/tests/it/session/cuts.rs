@@ -15,12 +15,15 @@ use super::scene::{Heard, bind, class, group, key, shown};
 
 const CELL: u32 = 20_001;
 
+/// A portal: its text, its first value, the format of its result.
+type Bound = (String, Option<Vec<u8>>, i16);
+
 /// A server with one encrypted column: `ssn`. Every text with `$1` or a cell in it finds one row with the cell that it was given,
 /// all others find the number 1.
 #[derive(Default)]
 struct Fake {
     parsed: std::collections::HashMap<Vec<u8>, String>,
-    bound: std::collections::HashMap<Vec<u8>, (String, Option<Vec<u8>>, i16)>,
+    bound: std::collections::HashMap<Vec<u8>, Bound>,
     skipping: bool,
 }
 
@@ -85,7 +88,11 @@ impl Fake {
             },
             frontend::EXECUTE => {
                 let (sql, value, _) = &self.bound[frontend::execute(message).unwrap().0];
-                if is_ours(sql) { row(out, value.as_deref().unwrap_or_default()) } else { row(out, b"1") }
+                if is_ours(sql) {
+                    row(out, value.as_deref().unwrap_or_default())
+                } else {
+                    row(out, b"1")
+                }
                 frame::write(out, backend::COMMAND_COMPLETE, |out| out.put_slice(b"SELECT 1\0"));
             }
             frontend::CLOSE => bare(out, backend::CLOSE_COMPLETE),
@@ -207,8 +214,20 @@ fn at_once_and_one_byte_at_a_time() {
     assert_eq!(
         shown(&messages(&to_client)),
         [
-            "canary-a", "SELECT 1", "1", "SELECT 1", "canary-b", "SELECT 1", "canary-c", "SELECT 1", "error 26000",
-            "canary-d", "SELECT 1", "error 0A000", "1", "SELECT 1"
+            "canary-a",
+            "SELECT 1",
+            "1",
+            "SELECT 1",
+            "canary-b",
+            "SELECT 1",
+            "canary-c",
+            "SELECT 1",
+            "error 26000",
+            "canary-d",
+            "SELECT 1",
+            "error 0A000",
+            "1",
+            "SELECT 1"
         ]
     );
     assert!(!to_server.windows(6).any(|window| window == b"canary"), "a value was sent in clear");

@@ -51,8 +51,7 @@ async fn connect(scene: &Arc<Scene>) -> (Client, tokio::task::JoinHandle<Vec<u8>
     let (ours, theirs) = tokio::io::duplex(4096);
     let server = TcpStream::connect(("127.0.0.1", scene.postgres.port())).await.unwrap();
     let scope = Scope::new("postgres", "postgres", &[("driver", "tokio-postgres")]);
-    let session =
-        Session::new(Encryption::Enabled, scope, Arc::clone(&scene.catalogue), Arc::clone(&scene.cache));
+    let session = Session::new(Encryption::Enabled, scope, Arc::clone(&scene.catalogue), Arc::clone(&scene.cache));
     let tap = tokio::spawn(between(theirs, server, session, Arc::clone(scene)));
     let mut config = tokio_postgres::Config::new();
     config.user("postgres").dbname("postgres");

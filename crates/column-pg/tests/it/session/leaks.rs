@@ -81,7 +81,10 @@ fn a_literal_where_nobody_looks() {
         ("CREATE VIEW found AS SELECT id FROM patients WHERE ssn = 'canary-a'", "0A000"),
         ("ALTER TABLE patients ALTER ssn SET DEFAULT 'canary-a'", "0A000"),
         ("DO $$ BEGIN DELETE FROM patients WHERE ssn = 'canary-a'; END $$", "0A000"),
-        ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT id FROM patients WHERE ssn = 'canary-a' $$", "0A000"),
+        (
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT id FROM patients WHERE ssn = 'canary-a' $$",
+            "0A000",
+        ),
         ("CREATE INDEX ON patients (id) WHERE ssn = 'canary-a'", "0A000"),
         ("SELECT id FROM patients WHERE ssn LIKE 'canary-%'", "42883"),
         ("SELECT id FROM patients ORDER BY ssn = 'canary-a', note < 'canary-b'", "42883"),
@@ -133,10 +136,12 @@ fn the_name_of_a_statement_is_used_again() {
     let clear = "INSERT INTO public.clear (id, ssn) VALUES ($1, $2)";
     let sealed = "INSERT INTO patients (id, ssn) VALUES ($1, $2)";
     assert_eq!(tags(&parse(&mut line, sealed)), "1Z");
+    // Both texts are known by now.
+    assert_eq!(shown(&line.run(clear, &[], &[Some("6"), Some("clear")])), ["INSERT 0 1"]);
     // One write: a statement that fails, then one that closes and parses the name again and is therefore never run, and in
     // another group a Bind that the client means for the new text. It is for the old one.
     let mut bytes = bytes::BytesMut::new();
-    bytes.extend_from_slice(&bind("", "unknown", &[]));
+    frontend::write_parse(&mut bytes, b"", b"SELEC 1", &[]);
     frontend::write_close(&mut bytes, Target::Statement, b"s");
     frontend::write_parse(&mut bytes, b"s", clear.as_bytes(), &[]);
     frontend::write_bare(&mut bytes, frontend::SYNC);
@@ -190,7 +195,27 @@ fn a_table_of_the_same_name_in_another_schema() {
     assert_eq!(shown(&third.query("INSERT INTO patients (id, ssn) VALUES (6, 'plain-d')")), ["INSERT 0 1"]);
     third.query("ROLLBACK");
     assert_eq!(shown(&third.query("INSERT INTO patients (id, ssn) VALUES (6, 'canary-d')")), ["INSERT 0 1"]);
-    for line in [&line, &second, &third] {
+    // Also when it comes back in the same write, by literals and by a statement that was prepared before.
+    let mut fourth = scene.line();
+    fourth.query("CREATE TEMP TABLE patients (id integer, ssn text)");
+    let text = "INSERT INTO patients (id, ssn) VALUES (7, 'plain-e')";
+    assert_eq!(shown(&fourth.query(text)), ["INSERT 0 1"]);
+    let mut bytes = bytes::BytesMut::new();
+    frontend::write_parse(&mut bytes, b"s", sql.as_bytes(), &[]);
+    bytes.extend_from_slice(&bind("", "s", &[Some("8"), Some("plain-f")]));
+    frontend::write_execute(&mut bytes, b"");
+    frontend::write_bare(&mut bytes, frontend::SYNC);
+    fourth.send(&bytes);
+    assert_eq!(shown(&fourth.until_ready(1)), ["INSERT 0 1"]);
+    let mut bytes = bytes::BytesMut::new();
+    frontend::write_query(&mut bytes, b"DROP TABLE patients");
+    frontend::write_query(&mut bytes, text.replace("plain", "canary").as_bytes());
+    bytes.extend_from_slice(&bind("", "s", &[Some("8"), Some("canary-f")]));
+    frontend::write_execute(&mut bytes, b"");
+    frontend::write_bare(&mut bytes, frontend::SYNC);
+    fourth.send(&bytes);
+    assert_eq!(shown(&fourth.until_ready(3)), ["DROP TABLE", "INSERT 0 1", "INSERT 0 1"]);
+    for line in [&line, &second, &third, &fourth] {
         scene.assert_nowhere(line, &["canary-"]);
     }
 }
@@ -218,7 +243,8 @@ fn operands_the_other_way_round() {
     let Some(scene) = Scene::start("session::leaks::operands_the_other_way_round") else { return };
     let mut line = scene.line();
     insert(&mut line, 1, "canary-a");
-    for sql in ["SELECT id FROM patients WHERE 'canary-a' = ssn", "SELECT id FROM patients WHERE NOT 'canary-b' = ssn"] {
+    for sql in ["SELECT id FROM patients WHERE 'canary-a' = ssn", "SELECT id FROM patients WHERE NOT 'canary-b' = ssn"]
+    {
         assert_eq!(shown(&line.query(sql)), ["1", "SELECT 1"]);
     }
     let heard = line.run("SELECT id FROM patients WHERE $1 = ssn", &[], &[Some("canary-a")]);
@@ -265,13 +291,18 @@ fn metadata_that_was_changed_is_not_believed() {
     let mut line = scene.line();
     let sql = "INSERT INTO patients (id, ssn) VALUES ($1, $2)";
     assert_eq!(shown(&line.run(sql, &[], &[Some("1"), Some("canary-a")])), ["INSERT 0 1"]);
+    line.query("SELECT ssn FROM patients");
     scene.stored("DELETE FROM patients; DROP INDEX patients_ssn; ALTER TABLE patients ALTER ssn TYPE text USING 'x'");
     // What this session knows: the cell is refused by PostgreSQL.
     assert_eq!(refused(&line.run(sql, &[], &[Some("2"), Some("canary-b")])), "42804");
+    // What it would read is not what it was.
+    assert_eq!(refused(&line.query("SELECT ssn FROM patients")), "0A000");
+    assert_eq!(refused(&line.query("SELECT ssn FROM patients")), "42501");
+    line.wanted.clear();
     // What it does not know yet, by parameters and by literals.
     let heard = line.run("UPDATE patients SET ssn = $1", &[], &[Some("canary-c")]);
     assert_eq!(refused(&heard), "42501");
-    assert_eq!(line.wanted, ["key", "catalogue"]);
+    assert_eq!(line.wanted, ["catalogue"]);
     assert_eq!(refused(&line.query("UPDATE patients SET ssn = 'canary-d'")), "42501");
     assert_eq!(refused(&line.query("COPY patients (id, ssn) FROM STDIN")), "42501");
     scene.assert_nowhere(&line, &["canary-"]);

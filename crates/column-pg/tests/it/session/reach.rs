@@ -1,8 +1,11 @@
 //! What works on an encrypted table as on one in clear.
 
+use std::sync::Arc;
+
+use strongroom_column::Mode;
 use strongroom_column_pg::wire::{self, frontend};
 
-use super::scene::{Heard, Scene, bind, shown};
+use super::scene::{Heard, Scene, bind, catalogue, catalogue_with, class, shown};
 
 #[test]
 fn rows_go_in_and_come_back_by_both_protocols() {
@@ -36,13 +39,26 @@ fn rows_go_in_and_come_back_by_both_protocols() {
     scene.assert_nowhere(&line, &["canary-078-05-1120", "canary-flu", "canary-219-09-9999"]);
 }
 
+/// A text, declared types, values.
+type Run<'a> = (&'a str, &'a [u32], &'a [Option<&'a str>]);
+
 /// The same script on the encrypted table and on the one in clear: what the client hears is the same.
 #[test]
 fn clients_hear_what_they_would_hear_without_encryption() {
-    let Some(scene) = Scene::start("session::reach::clients_hear_what_they_would_hear_without_encryption") else { return };
-    let script: &[(&str, &[u32], &[Option<&str>])] = &[
-        ("INSERT INTO patients (id, ssn, note, age) VALUES ($1, $2, $3, $4)", &[23, 1043, 25, 23], &[Some("1"), Some("a"), None, Some("41")]),
-        ("INSERT INTO patients (id, ssn, age) VALUES ($1, $2, $3), (3, $4, 7) RETURNING id, ssn, age", &[], &[Some("2"), Some("b"), Some("-5"), Some("")]),
+    let Some(scene) = Scene::start("session::reach::clients_hear_what_they_would_hear_without_encryption") else {
+        return;
+    };
+    let script: &[Run<'_>] = &[
+        (
+            "INSERT INTO patients (id, ssn, note, age) VALUES ($1, $2, $3, $4)",
+            &[23, 1043, 25, 23],
+            &[Some("1"), Some("a"), None, Some("41")],
+        ),
+        (
+            "INSERT INTO patients (id, ssn, age) VALUES ($1, $2, $3), (3, $4, 7) RETURNING id, ssn, age",
+            &[],
+            &[Some("2"), Some("b"), Some("-5"), Some("")],
+        ),
         ("INSERT INTO patients (id, ssn) SELECT $1::int, $2", &[], &[Some("4"), Some("d")]),
         ("UPDATE patients SET (ssn, note) = ($1, $2) WHERE id = $3", &[], &[Some("bb"), Some("n"), Some("2")]),
         ("SELECT id, ssn, note, age, code FROM patients ORDER BY id", &[], &[]),
@@ -68,7 +84,8 @@ fn clients_hear_what_they_would_hear_without_encryption() {
         let encrypted = line.run(sql, types, values);
         let clear = line.run(&sql.replace("patients", "public.clear"), types, values);
         assert_eq!(shown(&encrypted), shown(&clear), "{sql}");
-        let described = |heard: &[Heard]| heard.iter().filter(|one| one.tag == b'T').map(|one| types_of(&one.body)).next();
+        let described =
+            |heard: &[Heard]| heard.iter().filter(|one| one.tag == b'T').map(|one| types_of(&one.body)).next();
         assert_eq!(described(&encrypted), described(&clear), "{sql}");
     }
 }
@@ -78,7 +95,10 @@ fn types_of(body: &[u8]) -> Vec<(Vec<u8>, u32, i16, i32, i16)> {
     let mut message = vec![b'T', 0, 0, 0, 0];
     message.extend_from_slice(body);
     let fields = wire::backend::row_description(&message).unwrap();
-    fields.into_iter().map(|field| (field.name.to_vec(), field.oid, field.length, field.modifier, field.format)).collect()
+    fields
+        .into_iter()
+        .map(|field| (field.name.to_vec(), field.oid, field.length, field.modifier, field.format))
+        .collect()
 }
 
 #[test]
@@ -108,7 +128,8 @@ fn rows_of_copy_are_sealed_and_opened() {
     let copied = |heard: &[Heard]| {
         heard.iter().filter(|one| one.tag == b'd').map(|one| String::from_utf8_lossy(&one.body)).collect::<String>()
     };
-    let heard = line.query("COPY (SELECT id, ssn, note, age FROM patients WHERE ssn <> 'canary-x' ORDER BY id) TO STDOUT");
+    let heard =
+        line.query("COPY (SELECT id, ssn, note, age FROM patients WHERE ssn <> 'canary-x' ORDER BY id) TO STDOUT");
     assert_eq!(
         copied(&heard),
         "1\tcanary-a\t\\N\t41\n3\tcanary-b\t\\N\t\\N\n4\tcanary-\"c\t\\N\t\\N\n5\tcanary-d\tcanary-n\t\\N\n"
@@ -120,7 +141,8 @@ fn rows_of_copy_are_sealed_and_opened() {
 
 #[test]
 fn a_refused_row_ends_the_copy_and_the_rows_after_it_stay_here() {
-    let Some(scene) = Scene::start("session::reach::a_refused_row_ends_the_copy_and_the_rows_after_it_stay_here") else {
+    let Some(scene) = Scene::start("session::reach::a_refused_row_ends_the_copy_and_the_rows_after_it_stay_here")
+    else {
         return;
     };
     let mut line = scene.line();
@@ -179,18 +201,26 @@ fn cursors_and_portals_that_stop() {
     line.send(&bytes);
     assert_eq!(shown(&line.until_ready(1)), ["canary-b", "suspended", "SELECT 0"]);
     line.query("COMMIT");
+    let heard = line.run("EXPLAIN (COSTS off) SELECT ssn FROM patients WHERE ssn = 'canary-a'", &[], &[]);
+    assert!(shown(&heard).iter().any(|row| row.contains("on patients")), "{:?}", shown(&heard));
     scene.assert_nowhere(&line, &["canary-"]);
 }
 
 #[test]
 fn questions_do_not_harm_the_transaction_they_are_asked_in() {
-    let Some(scene) = Scene::start("session::reach::questions_do_not_harm_the_transaction_they_are_asked_in") else { return };
+    let Some(scene) = Scene::start("session::reach::questions_do_not_harm_the_transaction_they_are_asked_in") else {
+        return;
+    };
     let mut line = scene.line();
     line.query("BEGIN");
     line.query("INSERT INTO patients (id, ssn) VALUES (1, 'canary-a')");
     // The first form of the question is refused: unknown + unknown.
     assert_eq!(shown(&line.query("SELECT id + (1 + 2) FROM patients WHERE ssn = 'canary-a'")), ["4", "SELECT 1"]);
-    let heard = line.run("SELECT id FROM patients WHERE id + $2 = 2 + $2 - 1 AND ssn = $1", &[25, 23], &[Some("canary-a"), Some("5")]);
+    let heard = line.run(
+        "SELECT id FROM patients WHERE id + $2 = 2 + $2 - 1 AND ssn = $1",
+        &[25, 23],
+        &[Some("canary-a"), Some("5")],
+    );
     assert_eq!(shown(&heard), ["1", "SELECT 1"]);
     assert_eq!(shown(&line.query("COMMIT")), ["COMMIT"]);
     assert_eq!(shown(&line.query("SELECT count(*) FROM patients")), ["1", "SELECT 1"]);
@@ -199,7 +229,9 @@ fn questions_do_not_harm_the_transaction_they_are_asked_in() {
 
 #[test]
 fn without_a_key_the_statement_fails_and_the_next_asks_again() {
-    let Some(scene) = Scene::start("session::reach::without_a_key_the_statement_fails_and_the_next_asks_again") else { return };
+    let Some(scene) = Scene::start("session::reach::without_a_key_the_statement_fails_and_the_next_asks_again") else {
+        return;
+    };
     let mut line = scene.line();
     line.keys = false;
     assert_eq!(shown(&line.query("INSERT INTO patients (id, ssn) VALUES (1, 'canary-a')")), ["error 08006"]);
@@ -210,7 +242,10 @@ fn without_a_key_the_statement_fails_and_the_next_asks_again() {
     line.session.forget_keys();
     assert_eq!(shown(&line.query("SELECT id, ssn FROM patients; SELECT 2")), ["error 08006"]);
     line.keys = true;
-    assert_eq!(shown(&line.query("SELECT id, ssn FROM patients; SELECT 2")), ["1|canary-a", "SELECT 1", "2", "SELECT 1"]);
+    assert_eq!(
+        shown(&line.query("SELECT id, ssn FROM patients; SELECT 2")),
+        ["1|canary-a", "SELECT 1", "2", "SELECT 1"]
+    );
     scene.assert_nowhere(&line, &["canary-"]);
 }
 
@@ -241,5 +276,62 @@ fn modes_of_a_connection() {
     assert_eq!(shown(&line.query("SET LOCAL strongroom.column_encryption = disabled")), ["error 22023"]);
     assert_eq!(shown(&line.query("SET client_encoding = 'LATIN1'")), ["SET"]);
     assert_eq!(shown(&line.query("SELECT ssn FROM patients")), ["error 0A000"]);
+    scene.assert_nowhere(&line, &["canary-"]);
+}
+
+/// A column becomes encrypted while statements that were prepared before are in use.
+#[test]
+fn statements_go_on_when_their_column_is_encrypted() {
+    let Some(scene) = Scene::start("session::reach::statements_go_on_when_their_column_is_encrypted") else { return };
+    let mut line = scene.line();
+    let mut bytes = bytes::BytesMut::new();
+    for (name, sql) in [
+        (&b"i"[..], &b"INSERT INTO public.clear (id, ssn) VALUES ($1, $2)"[..]),
+        (b"s", b"SELECT ssn FROM public.clear WHERE id = $1"),
+    ] {
+        frontend::write_parse(&mut bytes, name, sql, &[23, 25]);
+    }
+    bytes.extend_from_slice(&bind("", "i", &[Some("1"), Some("clear-a")]));
+    frontend::write_execute(&mut bytes, b"");
+    frontend::write_bare(&mut bytes, frontend::SYNC);
+    line.send(&bytes);
+    assert_eq!(shown(&line.until_ready(1)), ["INSERT 0 1"]);
+    let class = class(Mode::Randomized, "text").type_name();
+    scene.stored(&format!(
+        "DELETE FROM public.clear; DROP INDEX clear_ssn; ALTER TABLE public.clear ALTER ssn TYPE strongroom.\"{class}\" USING NULL"
+    ));
+    line.session.catalogue(Arc::new(catalogue(&scene.postgres, 2, &["patients", "clear"])));
+    let mut bytes = bind("", "i", &[Some("1"), Some("canary-a")]);
+    frontend::write_execute(&mut bytes, b"");
+    bytes.extend_from_slice(&bind("", "s", &[Some("1"), None]));
+    frontend::write_describe(&mut bytes, frontend::Target::Portal, b"");
+    frontend::write_execute(&mut bytes, b"");
+    frontend::write_bare(&mut bytes, frontend::SYNC);
+    line.send(&bytes);
+    assert_eq!(shown(&line.until_ready(1)), ["INSERT 0 1", "canary-a", "SELECT 1"]);
+    assert!(scene.stored("SELECT ssn FROM public.clear").starts_with("\\x01"));
+    scene.assert_nowhere(&line, &["canary-"]);
+}
+
+/// A type that the catalogue does not know may be one that was made after it was read.
+#[test]
+fn types_that_are_not_known_are_asked_about() {
+    let Some(scene) = Scene::start("session::reach::types_that_are_not_known_are_asked_about") else { return };
+    scene.stored("CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE moods (id int, mood mood)");
+    let mut line = scene.line();
+    for _ in 0..2 {
+        let heard = line.run("INSERT INTO moods VALUES (1, $1) RETURNING mood", &[], &[Some("ok")]);
+        assert_eq!(shown(&heard), ["ok", "INSERT 0 1"]);
+        assert_eq!(line.wanted, ["catalogue"]);
+    }
+    // A new class, in a function that hides its table: nothing else of the text is known.
+    scene.stored(
+        "SELECT strongroom.create_class('cek1_bytea_rnd', false, false);\n\
+         CREATE FUNCTION put(strongroom.cek1_bytea_rnd) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    );
+    line.newest = Arc::new(catalogue_with(&scene.postgres, 2, &["patients"], "cek1_bytea_rnd"));
+    let heard = line.run("SELECT put($1)", &[], &[Some("canary-a")]);
+    assert_eq!(shown(&heard), ["error 42501"]);
+    assert_eq!(line.wanted, ["catalogue", "catalogue"]);
     scene.assert_nowhere(&line, &["canary-"]);
 }

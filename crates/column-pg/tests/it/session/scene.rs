@@ -175,6 +175,18 @@ fn script() -> String {
 
 /// What is known of the database, read by hand.
 pub fn catalogue(postgres: &Postgres, epoch: u64, names: &[&str]) -> Catalogue {
+    Catalogue::for_tests(parts(postgres, epoch, names))
+}
+
+/// The same with a domain of schema `strongroom` that no manifest names.
+pub fn catalogue_with(postgres: &Postgres, epoch: u64, names: &[&str], domain: &str) -> Catalogue {
+    let oid = postgres.psql("postgres", &format!("SELECT 'strongroom.{domain}'::regtype::oid")).unwrap();
+    let cell = postgres.psql("postgres", &format!("SELECT 'strongroom.{domain}_cell'::regtype::oid")).unwrap();
+    let other_types = vec![oid.parse().unwrap(), cell.parse().unwrap()];
+    Catalogue::for_tests(Parts { other_types, ..parts(postgres, epoch, names) })
+}
+
+fn parts(postgres: &Postgres, epoch: u64, names: &[&str]) -> Parts {
     let oid = |text: String| -> u32 {
         postgres.psql("postgres", &format!("SELECT '{text}'::regtype::oid")).unwrap().parse().unwrap()
     };
@@ -197,7 +209,7 @@ pub fn catalogue(postgres: &Postgres, epoch: u64, names: &[&str]) -> Catalogue {
     let check = "SELECT 'public', 'patients', 'ssn', 'is a column in clear' FROM pg_catalog.pg_attribute \
                  WHERE attrelid = 'public.patients'::regclass AND attname = 'ssn' AND atttypid = 'text'::regtype"
         .to_owned();
-    Catalogue::for_tests(Parts {
+    Parts {
         epoch,
         sequence: epoch,
         classes,
@@ -205,7 +217,7 @@ pub fn catalogue(postgres: &Postgres, epoch: u64, names: &[&str]) -> Catalogue {
         tables: vec![Table { schema: "public".into(), name: "patients".into(), columns }],
         check,
         ..Parts::default()
-    })
+    }
 }
 
 impl Line {
@@ -261,7 +273,8 @@ impl Line {
             }
             assert_eq!(self.session.finished(), None, "heard so far: {messages:?}");
             let mut bytes = [0; 4096];
-            let read = self.server.read(&mut bytes).unwrap_or_else(|error| panic!("{error}; heard so far: {messages:?}"));
+            let read =
+                self.server.read(&mut bytes).unwrap_or_else(|error| panic!("{error}; heard so far: {messages:?}"));
             assert_ne!(read, 0, "the server has left; heard so far: {messages:?}");
             self.session.server_bytes(&bytes[..read]);
             self.serve();

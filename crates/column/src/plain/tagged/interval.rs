@@ -4,7 +4,7 @@ use crate::plain::BadValue;
 use crate::plain::given::trimmed;
 
 /// A span of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Interval {
     months: i32,
     days: i32,

@@ -4,6 +4,8 @@ use std::env;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 
+use strongroom_api::Code;
+use strongroom_api::key::{CreateRequest, Purpose, ShowRequest};
 use strongroom_client::{Client, ColumnKeys};
 use strongroom_column_pg::connect::{Dsn, DsnError};
 use strongroom_column_pg::enable::{Application, EnableError, Observer, Preflight, Progress, Target};
@@ -57,6 +59,27 @@ pub fn keys(client: Client, names: &Names) -> ServerKeys {
     ServerKeys { keys: ColumnKeys::new(client), manifest_key: names.manifest_key.clone() }
 }
 
+/// Makes the key that signs manifests, if there is none of this name yet.
+pub async fn signing_key(client: &Client, name: &str, output: &Output) -> Result<(), Failure> {
+    match client.call(&ShowRequest { name: name.to_owned() }).await {
+        Ok(_) => return Ok(()),
+        Err(error) if error.code() == Some(Code::NotFound) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let request = CreateRequest {
+        name: name.to_owned(),
+        purpose: Purpose::Sign,
+        algorithm: None,
+        rotation_period_seconds: None,
+        usage_limit: None,
+    };
+    client.call(&request).await?;
+    output.remark(&format!(
+        "made the key {name}, which signs manifests; `strongroom key show {name} --public-key` prints its public half, for proxies"
+    ));
+    Ok(())
+}
+
 /// The file that lists an application's columns.
 pub fn application(file: Option<&Path>) -> Result<Application, Failure> {
     let Some(file) = file else { return Ok(Application::default()) };
@@ -94,11 +117,19 @@ pub fn confirmed(output: &Output, preflight: &Preflight, question: &str, yes: bo
     for remark in &preflight.remarks {
         output.remark(remark);
     }
-    if yes || preflight.tables.is_empty() {
+    for target in &preflight.gone {
+        output.remark(&format!("{} is not there any more: it is taken off the manifest", target.place()));
+    }
+    for (target, _) in &preflight.found {
+        output.remark(&format!("{} is encrypted already: it is put on the manifest", target.place()));
+    }
+    let nothing = preflight.tables.is_empty() && preflight.gone.is_empty() && preflight.found.is_empty();
+    if yes || nothing {
         return Ok(true);
     }
+    // A script has said what it wants; only a person is asked again.
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage("nobody is there to be asked whether to go on", "say --yes"));
+        return Ok(true);
     }
     let mut stderr = std::io::stderr().lock();
     let asked = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());

@@ -80,7 +80,9 @@ fn tell(output: &Output, outcome: &Outcome, state: &str) {
             })
         })
         .collect();
-    let json = json!({ "tables": tables, "already": outcome.already, "clear_text_is_left": outcome.left });
+    let json = json!({
+        "tables": tables, "already": outcome.already, "relisted": outcome.relisted, "clear_text_is_left": outcome.left,
+    });
     output.answer(&json, || {
         let mut lines = Vec::new();
         for table in &outcome.tables {
@@ -90,6 +92,7 @@ fn tell(output: &Output, outcome: &Outcome, state: &str) {
                 table.table, table.rows, table.per_second, table.verified, table.locked_milliseconds
             ));
         }
+        lines.extend(outcome.relisted.iter().cloned());
         lines.extend(outcome.already.iter().map(|column| format!("{column} was {state} already")));
         if !outcome.left.is_empty() {
             lines.push("clear text is left where no statement reaches it:".to_owned());

@@ -3,7 +3,7 @@
 use serde_json::json;
 use strongroom_column_pg::enable::setup::{SetUp, Setup};
 
-use super::database::{dsn, failed, keys};
+use super::database::{dsn, failed, keys, signing_key};
 use super::server_keys::ServerKeys;
 use crate::cli::ColumnSetup;
 use crate::command::Here;
@@ -27,6 +27,7 @@ pub fn run(here: &Here<'_>, given: ColumnSetup) -> Result<(), Failure> {
         });
     }
     here.call(|client, output| async move {
+        signing_key(&client, &names.manifest_key, output).await?;
         let keys = keys(client, &names);
         let source = Some((&keys, names.manifest_key.as_str()));
         let done = setup.run(&dsn, source).await.map_err(failed(output, "setting up the database"))?;
