@@ -335,3 +335,68 @@ fn types_that_are_not_known_are_asked_about() {
     assert_eq!(line.wanted, ["catalogue", "catalogue"]);
     scene.assert_nowhere(&line, &["canary-"]);
 }
+
+#[test]
+fn several_statements_in_one_text_and_statements_prepared_by_sql() {
+    let Some(scene) = Scene::start("session::reach::several_statements_in_one_text_and_statements_prepared_by_sql")
+    else {
+        return;
+    };
+    let mut line = scene.line();
+    assert_eq!(
+        shown(&line.query(
+            "BEGIN; INSERT INTO patients (id, ssn) VALUES (1, 'canary-a'); SELECT 'x', ssn FROM patients; COMMIT; SELECT 2"
+        )),
+        ["BEGIN", "INSERT 0 1", "x|canary-a", "SELECT 1", "COMMIT", "2", "SELECT 1"]
+    );
+    // The last one is refused, so none is run.
+    let text =
+        "INSERT INTO patients (id, ssn) VALUES (9, 'canary-i'); INSERT INTO patients (id, age) VALUES (8, 'canary-z')";
+    assert_eq!(shown(&line.query(text)), ["error 22P02"]);
+    assert_eq!(
+        shown(&line.query(
+            "PREPARE p (int, text) AS INSERT INTO patients (id, ssn, note) VALUES ($1, $2, 'canary-n'); EXECUTE p (2, 'canary-b')"
+        )),
+        ["PREPARE", "INSERT 0 1"]
+    );
+    assert_eq!(shown(&line.query("EXECUTE p (3, 'canary-c'); EXECUTE p (4, NULL)")), ["INSERT 0 1", "INSERT 0 1"]);
+    assert_eq!(shown(&line.query("EXECUTE p (5, 'canary-' || 'd')")), ["error 0A000"]);
+    assert_eq!(
+        shown(&line.query("EXPLAIN (COSTS off, ANALYZE, TIMING off, SUMMARY off) EXECUTE p (5, 'canary-e')")).len(),
+        3
+    );
+    assert_eq!(shown(&line.query("DEALLOCATE p; EXECUTE p (6, 'canary-f')")), ["DEALLOCATE", "error 26000"]);
+    assert_eq!(shown(&line.query("EXECUTE p (7, 'canary-g')")), ["error 26000"]);
+    assert_eq!(
+        shown(&line.query("SELECT ssn FROM patients ORDER BY id")),
+        ["canary-a", "canary-b", "canary-c", "NULL", "canary-e", "SELECT 5"]
+    );
+    scene.assert_nowhere(&line, &["canary-"]);
+}
+
+/// A COPY that is begun by the extended protocol, with the Sync that the server reads over.
+#[test]
+fn copy_by_the_extended_protocol_in_binary() {
+    let Some(scene) = Scene::start("session::reach::copy_by_the_extended_protocol_in_binary") else { return };
+    let mut line = scene.line();
+    let mut bytes = bytes::BytesMut::new();
+    frontend::write_parse(&mut bytes, b"", b"COPY patients (id, ssn) FROM STDIN (FORMAT binary)", &[]);
+    bytes.extend_from_slice(&bind("", "", &[]));
+    frontend::write_execute(&mut bytes, b"");
+    frontend::write_bare(&mut bytes, frontend::SYNC);
+    line.send(&bytes);
+    line.until(|heard| heard.last().is_some_and(|last| last.tag == b'G'));
+    let mut rows = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
+    rows.extend_from_slice(b"\0\x02\0\0\0\x04\0\0\0\x01\0\0\0\x08canary-a\xff\xff");
+    let mut bytes = bytes::BytesMut::new();
+    wire::frame::write(&mut bytes, frontend::COPY_DATA, |out| out.extend_from_slice(&rows));
+    frontend::write_bare(&mut bytes, frontend::COPY_DONE);
+    frontend::write_bare(&mut bytes, frontend::SYNC);
+    line.send(&bytes);
+    assert_eq!(shown(&line.until_ready(1)), ["COPY 1"]);
+    assert_eq!(shown(&line.query("SELECT ssn FROM patients")), ["canary-a", "SELECT 1"]);
+    let heard = line.query("COPY patients (id, ssn) TO STDOUT (FORMAT binary)");
+    let copied: Vec<u8> = heard.iter().filter(|one| one.tag == b'd').flat_map(|one| one.body.clone()).collect();
+    assert_eq!(copied, rows);
+    scene.assert_nowhere(&line, &["canary-"]);
+}

@@ -106,7 +106,7 @@ pub struct Inspection {
     pub database: Database,
     #[command(flatten)]
     pub names: Names,
-    /// A TOML file with [pattern] sensitive = ["*ssn*"]: names of columns that have to be encrypted
+    /// A TOML file with `[pattern] sensitive = ["*ssn*"]`: names of columns that have to be encrypted
     #[arg(long, value_name = "FILE")]
     pub application: Option<PathBuf>,
 }
