@@ -88,7 +88,9 @@ impl Dsn {
         let authorities = of("sslrootcert").map(|path| authorities(Path::new(path))).transpose()?;
         let (mode, tls) = match (of("sslmode").unwrap_or("prefer"), authorities) {
             ("disable", _) => (SslMode::Disable, Tls::Off),
-            ("prefer" | "require" | "verify-full", Some(roots)) => (SslMode::Require, Tls::Recognised(recognising(roots))),
+            ("prefer" | "require" | "verify-full", Some(roots)) => {
+                (SslMode::Require, Tls::Recognised(recognising(roots)))
+            }
             ("prefer", None) => (SslMode::Prefer, Tls::Unrecognised(unrecognising())),
             ("require", None) => (SslMode::Require, Tls::Unrecognised(unrecognising())),
             ("verify-full", None) => return Err(DsnError::NoAuthorities),
@@ -100,8 +102,7 @@ impl Dsn {
 
     /// The same with the first line of a file as password.
     pub fn with_password_file(mut self, path: &Path) -> Result<Self, DsnError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| DsnError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| DsnError::Read { path: path.to_owned(), source })?;
         self.config.password(text.lines().next().unwrap_or_default());
         Ok(self)
     }
@@ -174,7 +175,12 @@ impl Dsn {
 impl fmt::Debug for Dsn {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (host, port) = self.host();
-        formatter.debug_struct("Dsn").field("host", &host).field("port", &port).field("database", &self.database()).finish()
+        formatter
+            .debug_struct("Dsn")
+            .field("host", &host)
+            .field("port", &port)
+            .field("database", &self.database())
+            .finish()
     }
 }
 

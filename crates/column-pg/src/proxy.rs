@@ -136,7 +136,8 @@ impl Proxy {
         };
         let local = |listener: &TcpListener, asked| listener.local_addr().unwrap_or(asked);
         let address = local(&listener, settings.listen);
-        let metrics_address = metrics_listener.as_ref().zip(settings.metrics).map(|(listener, asked)| local(listener, asked));
+        let metrics_address =
+            metrics_listener.as_ref().zip(settings.metrics).map(|(listener, asked)| local(listener, asked));
         let (stop, stopped) = watch::channel(false);
         let keys = Arc::new(KeyCache::new(source, settings.key_time_to_live));
         let mut pretence = [0; 32];

@@ -24,8 +24,8 @@ pub use compare::constant_time_eq;
 pub use counter::cpu_time_counter;
 pub use fork::ForkGuard;
 pub use key::{
-    AgreementKey, AnchorKey, ApplicationKey, ColumnKey, DataKey, KEY_BYTES, KeyringKey, LoginKey, MacKey, ProtectorSecret, RootKey,
-    SharedSecret, SigningSeed, StoreKey, WrapKey, WrappingKey, WrongLength,
+    AgreementKey, AnchorKey, ApplicationKey, ColumnKey, DataKey, KEY_BYTES, KeyringKey, LoginKey, MacKey,
+    ProtectorSecret, RootKey, SharedSecret, SigningSeed, StoreKey, WrapKey, WrappingKey, WrongLength,
 };
 pub use release::release_freed_memory;
 pub use text::{AccessToken, Passphrase};

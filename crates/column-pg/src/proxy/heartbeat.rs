@@ -20,7 +20,8 @@ const KEY: &str = "insert into strongroom.proxy_key (proxy, column_encryption_ke
      values ($1, $2, $3, $4, $5) on conflict (proxy, column_encryption_key, key_path) do update \
      set reached = excluded.reached, detail = excluded.detail, seen = pg_catalog.now()";
 /// Keys of which nothing is said any more.
-const OTHERS: &str = "delete from strongroom.proxy_key where proxy = $1 and not (column_encryption_key || '/' || key_path = any ($2))";
+const OTHERS: &str =
+    "delete from strongroom.proxy_key where proxy = $1 and not (column_encryption_key || '/' || key_path = any ($2))";
 
 /// Under which name, and where clients are awaited.
 #[derive(Debug, Clone)]

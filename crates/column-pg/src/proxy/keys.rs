@@ -102,7 +102,11 @@ impl KeyUnavailable {
 type Outcome = Result<Arc<CellKey>, KeyUnavailable>;
 
 enum Entry {
-    Ready { key: Arc<CellKey>, until: Instant, used: u64 },
+    Ready {
+        key: Arc<CellKey>,
+        until: Instant,
+        used: u64,
+    },
     /// Somebody is asking; what he hears is told to all who wait.
     Asked(watch::Receiver<Option<Outcome>>),
 }
@@ -172,7 +176,10 @@ impl KeyCache {
         if entries.len() != before {
             self.generation.fetch_add(1, Ordering::Release);
         }
-        entries.values().filter_map(|entry| if let Entry::Ready { until, .. } = entry { Some(*until) } else { None }).min()
+        entries
+            .values()
+            .filter_map(|entry| if let Entry::Ready { until, .. } = entry { Some(*until) } else { None })
+            .min()
     }
 
     /// Drops every key.
@@ -214,7 +221,8 @@ impl KeyCache {
             match self.unwrap(known, value).await {
                 Ok(key) => return Ok(Arc::new(CellKey::derive(&key))),
                 Err(KeyUnavailable::Refused { why, sqlstate, .. }) => {
-                    refused = Some(refused.map_or((why.clone(), sqlstate), |(first, of)| (format!("{first}; {why}"), of)));
+                    refused =
+                        Some(refused.map_or((why.clone(), sqlstate), |(first, of)| (format!("{first}; {why}"), of)));
                 }
                 Err(other) => return Err(other),
             }
@@ -231,9 +239,11 @@ impl KeyCache {
         let failed = match answer {
             Ok(key) if check(&key) == known.check => return Ok(key),
             Ok(_) => KeyUnavailable::Another { key: known.name.clone() },
-            Err(NotUnwrapped { sqlstate, text }) => {
-                KeyUnavailable::Refused { key: known.name.clone(), why: format!("under {}: {text}", value.path), sqlstate }
-            }
+            Err(NotUnwrapped { sqlstate, text }) => KeyUnavailable::Refused {
+                key: known.name.clone(),
+                why: format!("under {}: {text}", value.path),
+                sqlstate,
+            },
         };
         self.failures.fetch_add(1, Ordering::Relaxed);
         Err(failed)
@@ -249,7 +259,9 @@ impl KeyCache {
         if ready >= KEYS {
             let oldest = entries
                 .iter()
-                .filter_map(|(place, entry)| if let Entry::Ready { used, .. } = entry { Some((*used, place)) } else { None })
+                .filter_map(
+                    |(place, entry)| if let Entry::Ready { used, .. } = entry { Some((*used, place)) } else { None },
+                )
                 .min()
                 .map(|(_, place)| place.clone());
             oldest.map(|place| entries.remove(&place));
@@ -325,7 +337,8 @@ mod tests {
     fn known(byte: u8) -> KnownKey {
         let key = ColumnKey::from_slice(&[byte; 32]).expect("32 bytes");
         let path = "cmk1#1".into();
-        let value = KeyValue { provider: "STRONGROOM".into(), path, algorithm: "RSA_OAEP".into(), envelope: vec![byte; 32] };
+        let value =
+            KeyValue { provider: "STRONGROOM".into(), path, algorithm: "RSA_OAEP".into(), envelope: vec![byte; 32] };
         KnownKey { name: "k".into(), check: check(&key), values: vec![value] }
     }
 

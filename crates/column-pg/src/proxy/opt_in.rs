@@ -123,7 +123,10 @@ mod tests {
             assert_eq!(chosen(&[("options", options)]), Ok(Encryption::Enabled), "{options}");
         }
         assert_eq!(chosen(&[(SETTING, "resultsetonly")]), Ok(Encryption::ResultSetOnly));
-        assert_eq!(chosen(&[("options", "-c application_name=a\\ -c\\ strongroom.column_encryption=enabled")]), Ok(Encryption::Disabled));
+        assert_eq!(
+            chosen(&[("options", "-c application_name=a\\ -c\\ strongroom.column_encryption=enabled")]),
+            Ok(Encryption::Disabled)
+        );
     }
 
     #[test]

@@ -34,7 +34,9 @@ pub enum ScramError {
     #[error("the password is not that of the role")]
     Proof,
     /// The server did not prove that it knows the role's verifier.
-    #[error("the server's signature is not that of the role's verifier: is it the server that the verifier was read from?")]
+    #[error(
+        "the server's signature is not that of the role's verifier: is it the server that the verifier was read from?"
+    )]
     Server,
     /// The server refused the log-in in SCRAM's own words.
     #[error("the server refused the log-in: {0}")]
@@ -361,7 +363,9 @@ mod tests {
 
     #[test]
     fn only_whole_verifiers_are_read() {
-        for text in ["", "md5abc", "SCRAM-SHA-256$0:aaaa$b:c", "SCRAM-SHA-256$4096:$b:c", "SCRAM-SHA-256$4096:YWI=$YWI=:YWI="] {
+        for text in
+            ["", "md5abc", "SCRAM-SHA-256$0:aaaa$b:c", "SCRAM-SHA-256$4096:$b:c", "SCRAM-SHA-256$4096:YWI=$YWI=:YWI="]
+        {
             assert!(Verifier::parse(text).is_none(), "{text:?}");
         }
     }

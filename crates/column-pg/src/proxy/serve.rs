@@ -116,7 +116,8 @@ async fn admit(leg: &mut Leg, start: Start, shared: &Shared) -> Result<Admitted,
     let counter = if encryption == Encryption::Disabled { &shared.metrics.relayed } else { &shared.metrics.encrypted };
     Metrics::add(counter);
     let settings = opt_in::settings(&start);
-    let named: Vec<(&str, &str)> = start.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let named: Vec<(&str, &str)> =
+        start.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     Ok(Admitted { server, heard, encryption, scope: Scope::new(&name, &role, &named), settings, database })
 }
 
@@ -130,11 +131,14 @@ fn understood(leg: &Leg, start: Start, shared: &Shared) -> Result<(Start, Encryp
     if start.parameter("user").is_none_or(str::is_empty) {
         return Err(Refusal::new("28000", "no PostgreSQL user name specified in startup packet"));
     }
-    let Choice { start, encryption } = opt_in::choose(start, shared.rules.encryption)
-        .map_err(|wrong| Refusal::new("22023", wrong.to_string()))?;
+    let Choice { start, encryption } =
+        opt_in::choose(start, shared.rules.encryption).map_err(|wrong| Refusal::new("22023", wrong.to_string()))?;
     let replication = start.parameter("replication").is_some_and(|word| !matches!(word, "false" | "off" | "no" | "0"));
     if replication && encryption != Encryption::Disabled {
-        return Err(Refusal::new("0A000", "replication connections carry cells as they are; begin them without column encryption"));
+        return Err(Refusal::new(
+            "0A000",
+            "replication connections carry cells as they are; begin them without column encryption",
+        ));
     }
     Ok((start, encryption))
 }
@@ -293,7 +297,9 @@ impl Machine<'_> {
             Want::Catalogue => {
                 let catalogue = match database.reload().await {
                     Ok(live) => Arc::clone(&live.catalogue),
-                    Err(why) => Arc::new(Catalogue::untrusted(0, format!("the proxy cannot look at the database: {why}"))),
+                    Err(why) => {
+                        Arc::new(Catalogue::untrusted(0, format!("the proxy cannot look at the database: {why}")))
+                    }
                 };
                 self.live.mark_unchanged();
                 self.session.fresh_catalogue(catalogue);

@@ -39,6 +39,8 @@ fn reason(error: &ClientError) -> NotUnwrapped {
         ClientError::Unreachable { .. } | ClientError::Broken { .. } | ClientError::TimedOut { .. } => {
             NotUnwrapped::unreachable("the key server cannot be reached".to_owned())
         }
-        _ => NotUnwrapped::unreachable("the key server is not the expected one, or does not answer as it should".to_owned()),
+        _ => NotUnwrapped::unreachable(
+            "the key server is not the expected one, or does not answer as it should".to_owned(),
+        ),
     }
 }

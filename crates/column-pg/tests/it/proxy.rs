@@ -72,10 +72,9 @@ impl Scene {
     /// psql through the proxy.
     async fn psql(&self, proxy: &Proxy, connection: &str, password: &str, script: &str) -> Output {
         let mut psql = Command::new("psql");
-        psql.arg("-XAtq").args(["-v", "ON_ERROR_STOP=1"]).arg(format!(
-            "host=127.0.0.1 port={} dbname=app user=anna {connection}",
-            proxy.address().port()
-        ));
+        psql.arg("-XAtq")
+            .args(["-v", "ON_ERROR_STOP=1"])
+            .arg(format!("host=127.0.0.1 port={} dbname=app user=anna {connection}", proxy.address().port()));
         psql.args(["-c", script]).env_clear().env("PATH", "/usr/bin:/bin").env("PGPASSWORD", password);
         psql.env("HOME", self.folder.path()).stdin(Stdio::null());
         tokio::task::spawn_blocking(move || psql.output().unwrap()).await.unwrap()
@@ -126,7 +125,10 @@ async fn over_tls_the_log_in_is_bound_to_the_certificate() {
     let key = write("key.pem", certificate.signing_key.serialize_pem());
     let tls = ClientTls::read(&file, &key).unwrap();
     let proxy = Proxy::start(scene.settings(Some(tls)), Arc::new(NoKeys)).await.unwrap();
-    let full = format!("host=localhost hostaddr=127.0.0.1 sslmode=verify-full sslrootcert={} channel_binding=require", shown(&file));
+    let full = format!(
+        "host=localhost hostaddr=127.0.0.1 sslmode=verify-full sslrootcert={} channel_binding=require",
+        shown(&file)
+    );
     let bound = scene.psql(&proxy, &full, "anna-4711", "select current_user").await;
     assert_eq!(said(&bound), (true, "anna".into(), String::new()));
     let (through, _, why) = said(&scene.psql(&proxy, "sslmode=disable", "anna-4711", "select 1").await);
@@ -142,7 +144,9 @@ fn shown(path: &Path) -> String {
 async fn a_statement_is_cancelled_through_the_proxy() {
     let Some(scene) = scene("a_statement_is_cancelled_through_the_proxy") else { return };
     let proxy = Proxy::start(scene.settings(None), Arc::new(NoKeys)).await.unwrap();
-    let dsn = Dsn::parse(&format!("postgres://anna:anna-4711@127.0.0.1:{}/app?sslmode=disable", proxy.address().port())).unwrap();
+    let dsn =
+        Dsn::parse(&format!("postgres://anna:anna-4711@127.0.0.1:{}/app?sslmode=disable", proxy.address().port()))
+            .unwrap();
     let (client, connection) = strongroom_column_pg::connect::open(&dsn).await.unwrap();
     let driven = tokio::spawn(connection);
     let cancel = client.cancel_token();

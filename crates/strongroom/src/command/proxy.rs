@@ -87,13 +87,14 @@ fn settings(given: &cli::Proxy) -> Result<Settings, Failure> {
         .map_err(|error| Failure::usage(format!("--upstream: {error}"), "write postgres://ROLE@HOST:PORT"))?
         .or_user(ROLE);
     if let Some(file) = &given.password_file {
-        control = control
-            .with_password_file(file)
-            .map_err(|error| Failure::local("reading the password of the proxy's role", error, "give a file with it"))?;
+        control = control.with_password_file(file).map_err(|error| {
+            Failure::local("reading the password of the proxy's role", error, "give a file with it")
+        })?;
     } else if let Ok(password) = std::env::var("PGPASSWORD") {
         control = control.or_password(&password);
     }
-    let name = given.name.clone().unwrap_or_else(|| format!("{}:{}", crate::settings::host_name(), given.listen.port()));
+    let name =
+        given.name.clone().unwrap_or_else(|| format!("{}:{}", crate::settings::host_name(), given.listen.port()));
     Ok(Settings {
         listen: given.listen,
         client_tls: client_tls(given)?,

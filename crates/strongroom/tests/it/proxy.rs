@@ -58,7 +58,20 @@ impl Scene {
     fn psql(&self, address: &str, database: &str, statement: &str) -> (String, String) {
         let (_, port) = address.rsplit_once(':').unwrap();
         let mut psql = Command::new("psql");
-        psql.args(["-XAt", "-v", "VERBOSITY=sqlstate", "-h", "127.0.0.1", "-p", port, "-U", "anna", "-c", statement, database]);
+        psql.args([
+            "-XAt",
+            "-v",
+            "VERBOSITY=sqlstate",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            port,
+            "-U",
+            "anna",
+            "-c",
+            statement,
+            database,
+        ]);
         let psql = psql.env_clear().env("PATH", "/usr/bin:/bin").env("PGPASSWORD", "anna-4711");
         let output = psql.env("HOME", self.deployment.folder.path()).stdin(Stdio::null()).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
@@ -140,7 +153,16 @@ fn columns_are_encrypted_and_an_application_sees_them_in_clear() {
     assert_eq!(scene.psql(&proxy.address, ENABLED, read).0, "note 5");
 
     // And back: the table is in clear again, for everybody.
-    scene.done(&["column", "disable", "--dsn", &dsn, "--column", "public.patients.ssn", "--column", "public.patients.note"]);
+    scene.done(&[
+        "column",
+        "disable",
+        "--dsn",
+        &dsn,
+        "--column",
+        "public.patients.ssn",
+        "--column",
+        "public.patients.note",
+    ]);
     let clear = scene.postgres.psql("app", "select ssn, note from patients where id in (77, 78) order by id").unwrap();
     assert_eq!(clear.trim(), "ssn-77|note 77\nssn-78|CANARY-note");
     proxy.signal(rustix::process::Signal::TERM);

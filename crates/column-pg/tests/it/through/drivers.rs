@@ -39,7 +39,8 @@ async fn tokio_postgres_prepares_binds_pipelines_and_copies() {
     });
     let names = join(asks).await;
     assert!(names.iter().zip(1..).all(|(name, aid)| *name == format!("owner-{aid}")));
-    let wrong = client.query_one("select aid from accounts where owner = $1 and 1 / (aid - aid) = 1", &[&"CANARY-zero"]).await;
+    let wrong =
+        client.query_one("select aid from accounts where owner = $1 and 1 / (aid - aid) = 1", &[&"CANARY-zero"]).await;
     assert!(wrong.is_err());
 
     let transaction = client.transaction().await.unwrap();

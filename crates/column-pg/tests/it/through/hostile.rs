@@ -91,7 +91,10 @@ async fn an_administrator_who_changes_metadata_gets_no_value() {
             format!("select id from secrets where value = '{canary}'"),
         ] {
             let (shown, why) = psql(&stage, &statement).await;
-            assert!(shown.is_empty() && (why.contains("ERROR") || why.contains("FATAL")), "{what}: {statement}: {shown} {why}");
+            assert!(
+                shown.is_empty() && (why.contains("ERROR") || why.contains("FATAL")),
+                "{what}: {statement}: {shown} {why}"
+            );
         }
         assert!(!stage.tap.holds(canary.as_bytes()), "{what}: the value was sent");
         if let Some(back) = back {
