@@ -44,13 +44,15 @@ async fn psycopg_sees_what_it_sees_on_a_plain_table() {
         let mut command = Command::new(&python);
         command.arg(&story).arg(connection).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", stage.folder());
         let output = run(command).await;
-        seen.push(format!("{}\n{}", text(&output.stdout), text(&output.stderr)));
+        // On its standard error psycopg also remarks on pipelines that ended in an error, now and then.
+        assert!(output.status.success(), "{database}: {}", text(&output.stderr));
+        seen.push(text(&output.stdout));
     }
     for (plain, through) in seen[0].lines().zip(seen[1].lines()) {
         assert_eq!(plain, through);
     }
     assert_eq!(seen[0], seen[1]);
-    assert!(seen[0].lines().count() > 20 && !seen[0].contains("Traceback"), "{}", seen[0]);
+    assert!(seen[0].lines().count() > 20, "{}", seen[0]);
     stage.scene.postgres.psql("postgres", "drop database plain").unwrap();
     assert!(!stage.tap.holds(b"CANARY"));
 }
