@@ -230,7 +230,9 @@ impl Keeper {
         loop {
             let current = live.wait_for(Option::is_some).await.map_err(|_| ControlError::Late)?.clone();
             if let Some(current) = current {
-                reach.tell(client, identity, keys, &current.catalogue).await.map_err(|error| failed(&error))?;
+                let told = reach.tell(client, identity, keys, &current.catalogue).await;
+                // A database that takes no writes now, a standby say, is still read; one that is gone is not.
+                told.or_else(|error| if client.is_closed() { Err(failed(&error)) } else { Ok(()) })?;
             }
             sleep(HEARTBEAT).await;
         }

@@ -10,12 +10,16 @@ mod server_keys;
 mod setup;
 mod status;
 
+use strongroom_secret::harden;
+
 use crate::cli::Column;
 use crate::command::Here;
 use crate::failure::Failure;
 
 /// Runs one of them.
 pub fn run(here: &Here<'_>, column: Column) -> Result<(), Failure> {
+    // Several of them hold column encryption keys and clear values: no core file, no look from another process.
+    let _report = harden::process();
     match column {
         Column::Cell(cell) => cell::run(here, &cell),
         Column::Keys(keys) => keys::run(here, keys),

@@ -14,6 +14,7 @@ use strongroom_column_pg::proxy::door::ClientTls;
 use strongroom_column_pg::proxy::upstream::Upstream;
 use strongroom_column_pg::proxy::{Proxy, Settings};
 use strongroom_column_pg::session::Encryption;
+use strongroom_secret::harden::{self, HardeningReport};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, ColumnEncryption};
@@ -34,16 +35,24 @@ pub fn run(here: &Here<'_>, given: &cli::Proxy) -> Result<(), Failure> {
             "give --tls-certificate and --tls-key, or listen at 127.0.0.1",
         ));
     }
+    // Before there is anything in memory that a core file or another process should not show.
+    let hardening = harden::process();
     let client = Client::at(target::target(here.global)?, PATIENCE)?;
     let settings = settings(given)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::local("starting", error, "give this process more resources"))?;
-    runtime.block_on(serve(here, given, settings, ColumnKeys::new(client)))
+    runtime.block_on(serve(here, given, settings, ColumnKeys::new(client), &hardening))
 }
 
-async fn serve(here: &Here<'_>, given: &cli::Proxy, settings: Settings, keys: ColumnKeys) -> Result<(), Failure> {
+async fn serve(
+    here: &Here<'_>,
+    given: &cli::Proxy,
+    settings: Settings,
+    keys: ColumnKeys,
+    hardening: &HardeningReport,
+) -> Result<(), Failure> {
     let failed = |error| Failure::local("waiting for signals", error, "");
     let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
@@ -51,7 +60,7 @@ async fn serve(here: &Here<'_>, given: &cli::Proxy, settings: Settings, keys: Co
     let proxy = Proxy::start(settings, Arc::new(keys))
         .await
         .map_err(|error| Failure::local("starting the proxy", error, "free the address or choose another one"))?;
-    tell(here, proxy.address(), proxy.metrics_address());
+    tell(here, proxy.address(), proxy.metrics_address(), hardening);
     loop {
         tokio::select! {
             _ = terminated.recv() => break,
@@ -70,15 +79,22 @@ async fn serve(here: &Here<'_>, given: &cli::Proxy, settings: Settings, keys: Co
     Ok(())
 }
 
-fn tell(here: &Here<'_>, address: SocketAddr, metrics: Option<SocketAddr>) {
+fn tell(here: &Here<'_>, address: SocketAddr, metrics: Option<SocketAddr>, hardening: &HardeningReport) {
     let json = json!({
         "ready": true,
         "address": address.to_string(),
         "metrics": metrics.map(|address| address.to_string()),
+        "hardening": hardening.measures.iter().map(|measure| json!({
+            "name": measure.name, "applied": measure.applied, "detail": measure.detail,
+        })).collect::<Vec<_>>(),
     });
     here.output.answer(&json, || {
         let metrics = metrics.map_or_else(String::new, |address| format!("\n  metrics     http://{address}/metrics"));
-        format!("strongroom proxy {}\n  listening   {address}{metrics}", env!("CARGO_PKG_VERSION"))
+        let missing: String = hardening
+            .missing()
+            .map(|measure| format!("\n  NOT hardened {}: {}", measure.name, measure.detail))
+            .collect();
+        format!("strongroom proxy {}\n  listening   {address}{metrics}{missing}", env!("CARGO_PKG_VERSION"))
     });
 }
 

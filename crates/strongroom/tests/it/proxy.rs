@@ -136,6 +136,10 @@ fn columns_are_encrypted_and_an_application_sees_them_in_clear() {
     // Who does not ask sees cells, of version 1.
     assert!(ask("app", "select ssn from patients where id = 77").0.starts_with("\\x01"));
     assert!(!scene.postgres.log().contains("CANARY"));
+    // The process leaves no core file (getrlimit(2)) and shows its memory to nobody: what is undumpable belongs to root.
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", proxy.process.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
     let check = scene.done(&["column", "check", "--dsn", &dsn, "--json"]);
     assert!(check.contains("cmk1#1"), "{check}");
 
