@@ -55,7 +55,8 @@ pub(crate) struct Inner {
     courier: Arc<Courier>,
     /// For keys that users bring.
     pub(crate) wrapping: Mutex<Option<WrappingPair>>,
-    steward: SyncSender<Chore>,
+    /// `None` when the instance has ended.
+    steward: Mutex<Option<SyncSender<Chore>>>,
     passwords: Arc<Semaphore>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Held as long as the instance: its lock keeps a second server away.
@@ -102,7 +103,7 @@ impl Keeper {
             state: RwLock::new(state),
             courier: Arc::default(),
             wrapping: Mutex::new(None),
-            steward,
+            steward: Mutex::new(Some(steward)),
             passwords: Arc::new(Semaphore::new(PASSWORD_QUEUE)),
             thread: Mutex::new(None),
             _directory: directory,
@@ -188,7 +189,9 @@ impl Keeper {
             drop(inner);
             drop(answer.send(outcome));
         });
-        self.inner.steward.try_send(chore).map_err(|_| Failure::Busy)?;
+        let steward = self.inner.steward.lock().clone().ok_or(Failure::Stopping)?;
+        steward.try_send(chore).map_err(|_| Failure::Busy)?;
+        drop(steward);
         answered.await.unwrap_or(Err(Failure::Stopping))
     }
 
@@ -216,6 +219,7 @@ impl Keeper {
         if let Some(witness) = self.inner.witness() {
             witness.stop();
         }
+        self.inner.dismiss_steward();
         // A store that is locked for its own sake is left as it was found.
         let is_evidence = matches!(&state, State::Locked(locked) if locked.reason != LockReason::Administrator);
         if is_evidence {
@@ -232,6 +236,16 @@ impl Inner {
         match &*self.state.read() {
             State::Unlocked(unsealed) => Ok(Arc::clone(unsealed)),
             State::Locked(locked) => Err(Failure::Locked { reason: locked.reason }),
+        }
+    }
+
+    /// Waits for the chore that is being worked on: once the instance has ended, nothing of it touches the store or keeps the
+    /// directory from the next one.
+    fn dismiss_steward(&self) {
+        drop(self.steward.lock().take());
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
+            drop(thread.join());
         }
     }
 
