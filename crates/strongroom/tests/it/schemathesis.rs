@@ -73,23 +73,23 @@ impl Asked {
         });
     }
 
-    fn over_tls(&self, token: Option<&str>, examples: u32, words: &[&str]) {
+    fn over_tls(&self, token: Option<&str>, examples: u32, part: Part, words: &[&str]) {
         let certificate = self.deployment.path("data/tls/certificate.pem").display().to_string();
         let mut all = vec![format!("--url=https://{}", self.address), format!("--tls-verify={certificate}")];
         all.extend(token.map(|token| format!("--header=Authorization: Bearer {token}")));
-        self.ask(&all, examples, words);
+        self.ask(&all, examples, part, words);
     }
 
     /// As the account that runs the server: what arrives on a port is handed on to the socket.
-    fn over_the_socket(&self, examples: u32, words: &[&str]) {
+    fn over_the_socket(&self, examples: u32, part: Part, words: &[&str]) {
         let listener = self.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("--url=http://{}", listener.local_addr().unwrap());
         let relay = self.runtime.spawn(relay(listener, self.deployment.path("data/server.sock")));
-        self.ask(&[url], examples, words);
+        self.ask(&[url], examples, part, words);
         relay.abort();
     }
 
-    fn ask(&self, place: &[String], examples: u32, words: &[&str]) {
+    fn ask(&self, place: &[String], examples: u32, part: Part, words: &[&str]) {
         let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis");
         let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/openapi.json");
         let output = self
@@ -103,12 +103,13 @@ impl Asked {
             .arg(document)
             .args(["--no-color", "--seed=1", &format!("--max-examples={examples}")])
             .args(place)
+            .arg(part.argument())
             .args(words)
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
         let complaint = String::from_utf8_lossy(&output.stderr);
-        let tested = format!("\n  Tested: {}\n", asked_for(words));
+        let tested = format!("\n  Tested: {}\n", part.count());
         assert!(output.status.success() && said.contains(&tested), "{said}{complaint}");
     }
 
@@ -141,23 +142,94 @@ impl Asked {
     }
 }
 
-/// How many operations these words choose.
-fn asked_for(words: &[&str]) -> usize {
-    let of = |families: &str| {
-        let is_of = |word: &str| families.split('|').any(|family| word.split('.').next() == Some(family));
-        OPERATIONS.iter().filter(|operation| is_of(operation.word)).count()
-    };
-    let left_out = words.iter().map(|word| match word.split_once('=') {
-        Some(("--include-operation-id-regex", families)) => {
-            OPERATIONS.len() + MONITORING - of(families.trim_matches(['^', '(', ')', '[', '.', ']']))
+/// Operations by what their names begin with. Each part is a run of its own, so that none takes too long.
+#[derive(Clone, Copy)]
+enum Part {
+    Only(&'static [&'static str]),
+    Without(&'static [&'static str]),
+}
+
+const ALL: Part = Part::Without(&[]);
+const KEYS: Part = Part::Only(&["key."]);
+/// What is done with keys, and what makes them.
+const KEYS_USED: Part = Part::Only(&[
+    "key.create",
+    "key.datakey",
+    "key.decrypt",
+    "key.encrypt",
+    "key.list",
+    "key.mac",
+    "key.random",
+    "key.rewrap",
+    "key.show",
+    "key.sign",
+    "key.verify",
+]);
+/// The life of keys. Their passwords take their time.
+const KEYS_KEPT: Part = Part::Only(&[
+    "key.change_password",
+    "key.create",
+    "key.destroy",
+    "key.import",
+    "key.limit",
+    "key.protect",
+    "key.rotate",
+    "key.state",
+    "key.undestroy",
+    "key.unlock",
+    "key.wrapping",
+]);
+const TRANSACTIONS: Part = Part::Only(&["tx."]);
+const REGISTRY: Part = Part::Only(&["setting.", "credential."]);
+const SECRETS: Part = Part::Only(&["secret.", "token."]);
+/// What keeps an instance in order; passwords again.
+const UPKEEP: Part = Part::Only(&["protector.", "store.", "doctor", "quarantine.", "unlock", "upgrade."]);
+const REST: Part = Part::Without(&[
+    "doctor",
+    "key.",
+    "lock",
+    "protector.",
+    "quarantine.",
+    "secret.",
+    "setting.",
+    "credential.",
+    "store.",
+    "token.",
+    "tx.",
+    "unlock",
+    "upgrade.",
+]);
+const PROVISIONING: Part = Part::Only(&["tx.", "setting.", "credential."]);
+const NOT_PROVISIONING: Part = Part::Without(&["key.", "tx.", "setting.", "credential.", "lock"]);
+const NOT_KEYS: Part = Part::Without(&["key."]);
+
+impl Part {
+    fn has(self, word: &str) -> bool {
+        let begins = |beginnings: &[&str]| beginnings.iter().any(|beginning| word.starts_with(beginning));
+        match self {
+            Self::Only(beginnings) => begins(beginnings),
+            Self::Without(beginnings) => !begins(beginnings),
         }
-        // What leaves families out names `lock`, too.
-        Some(("--exclude-operation-id-regex", families)) => {
-            1 + of(families.trim_start_matches(['^', '(']).split(')').next().unwrap_or_default())
-        }
-        _ => usize::from(word.starts_with("--exclude-operation-id=")),
-    });
-    OPERATIONS.len() + MONITORING - left_out.sum::<usize>()
+    }
+
+    fn operations(self) -> impl Iterator<Item = &'static str> {
+        OPERATIONS.iter().map(|operation| operation.word).filter(move |word| self.has(word))
+    }
+
+    /// How many operations the tool is to find.
+    fn count(self) -> usize {
+        let monitoring = if matches!(self, Self::Without(_)) { MONITORING } else { 0 };
+        self.operations().count() + monitoring
+    }
+
+    fn argument(self) -> String {
+        let (choice, beginnings) = match self {
+            Self::Only(beginnings) => ("include", beginnings),
+            Self::Without([]) => return "--include-operation-id-regex=.".to_owned(),
+            Self::Without(beginnings) => ("exclude", beginnings),
+        };
+        format!("--{choice}-operation-id-regex=^({})", beginnings.join("|").replace('.', "[.]"))
+    }
 }
 
 /// Where `cargo xtask check` installs it.
@@ -180,40 +252,50 @@ async fn relay(listener: TcpListener, socket: PathBuf) {
     }
 }
 
-/// Operations of a provisioning system: asked for in runs of their own, so that no run takes too long.
-const PROVISIONING: &str = "(tx|setting|credential)";
-
-fn is_provisioning(word: &str) -> bool {
-    ["tx.", "setting.", "credential."].iter().any(|family| word.starts_with(family))
-}
-
 #[test]
 fn as_the_service_account() {
-    let rest = "--exclude-operation-id-regex=^((key|tx|setting|credential)[.].*|lock)$";
-    done_by_the_service_account(rest, |word| !is_provisioning(word) && !word.starts_with("key."));
-}
-
-/// Passwords of keys take their time.
-#[test]
-fn as_the_service_account_about_keys() {
-    done_by_the_service_account("--include-operation-id-regex=^key[.]", |word| word.starts_with("key."));
+    done_by_the_service_account(REST);
 }
 
 #[test]
-fn as_the_service_account_about_provisioning() {
-    done_by_the_service_account(&format!("--include-operation-id-regex=^{PROVISIONING}[.]"), is_provisioning);
+fn as_the_service_account_about_upkeep() {
+    done_by_the_service_account(UPKEEP);
 }
 
-/// Asks for the operations that `choice` and `is_chosen` name, each of which must have been done at least once.
-fn done_by_the_service_account(choice: &str, is_chosen: fn(&str) -> bool) {
+#[test]
+fn as_the_service_account_about_secrets() {
+    done_by_the_service_account(SECRETS);
+}
+
+#[test]
+fn as_the_service_account_about_keys_in_use() {
+    done_by_the_service_account(KEYS_USED);
+}
+
+#[test]
+fn as_the_service_account_about_the_life_of_keys() {
+    done_by_the_service_account(KEYS_KEPT);
+}
+
+#[test]
+fn as_the_service_account_about_transactions() {
+    done_by_the_service_account(TRANSACTIONS);
+}
+
+#[test]
+fn as_the_service_account_about_settings_and_credentials() {
+    done_by_the_service_account(REGISTRY);
+}
+
+/// Asks for the operations of this part, each of which must have been done at least once.
+fn done_by_the_service_account(part: Part) {
     let Some(asked) = Asked::new() else { return };
     asked.put("kept");
-    asked.over_the_socket(examples(), &[choice]);
+    asked.over_the_socket(examples(), part, &[]);
     let answered = asked.answered();
     // Nothing is in quarantine, no id that is made up is one of a token or a job, and no wrapped key opens; the others find by
     // chance what they need: a key of the right purpose, a version in the right state, a protector of this kind.
     let never = [
-        "lock",
         "quarantine.release",
         "token.revoke",
         "job.show",
@@ -248,8 +330,8 @@ fn done_by_the_service_account(choice: &str, is_chosen: fn(&str) -> bool) {
         "tx.show",
         "tx.get",
     ];
-    let sure = |word: &&str| is_chosen(word) && !never.contains(word) && !by_chance.contains(word);
-    for operation in OPERATIONS.iter().map(|operation| operation.word).filter(sure) {
+    let sure = |word: &&str| !never.contains(word) && !by_chance.contains(word);
+    for operation in part.operations().filter(sure) {
         assert!(answered.contains_key(&(operation.into(), "ok".into())), "{operation} was never done: {answered:?}");
     }
     asked.close(State::Unlocked);
@@ -257,28 +339,40 @@ fn done_by_the_service_account(choice: &str, is_chosen: fn(&str) -> bool) {
 
 #[test]
 fn as_an_administrator() {
-    let Some(asked) = Asked::new() else { return };
-    let token = asked.token(Role::Admin);
-    let rest = format!("--exclude-operation-id-regex=^({PROVISIONING}[.].*|lock)$");
-    asked.over_tls(Some(&token), examples(), &[&rest]);
-    asked.close(State::Unlocked);
+    done_by_an_administrator(NOT_PROVISIONING);
+}
+
+#[test]
+fn as_an_administrator_about_keys() {
+    done_by_an_administrator(KEYS);
 }
 
 #[test]
 fn as_an_administrator_about_provisioning() {
+    done_by_an_administrator(PROVISIONING);
+}
+
+fn done_by_an_administrator(part: Part) {
     let Some(asked) = Asked::new() else { return };
     let token = asked.token(Role::Admin);
-    asked.over_tls(Some(&token), examples(), &[&format!("--include-operation-id-regex=^{PROVISIONING}[.]")]);
+    asked.over_tls(Some(&token), examples(), part, &[]);
     asked.close(State::Unlocked);
 }
 
 #[test]
-fn as_one_who_may_little() {
+fn as_one_who_may_use_data() {
+    done_by_one_who_may_little(Role::Data);
+}
+
+#[test]
+fn as_one_who_may_read() {
+    done_by_one_who_may_little(Role::Read);
+}
+
+fn done_by_one_who_may_little(role: Role) {
     let Some(asked) = Asked::new() else { return };
-    for role in [Role::Data, Role::Read] {
-        let token = asked.token(role);
-        asked.over_tls(Some(&token), examples() / SHARE, &["--phases=fuzzing"]);
-    }
+    let token = asked.token(role);
+    asked.over_tls(Some(&token), examples() / SHARE, ALL, &["--phases=fuzzing"]);
     let answered = asked.answered();
     for word in ["token.revoke", "protector.drop", "lock", "audit.search"] {
         assert!(answered.contains_key(&(word.into(), "denied".into())), "{word} was not denied: {answered:?}");
@@ -291,7 +385,7 @@ fn as_one_who_may_little() {
 fn as_nobody() {
     let Some(asked) = Asked::new() else { return };
     let unfit = "--exclude-checks=positive_data_acceptance,negative_data_rejection";
-    asked.over_tls(None, examples() / SHARE, &["--phases=fuzzing", unfit]);
+    asked.over_tls(None, examples() / SHARE, ALL, &["--phases=fuzzing", unfit]);
     let mut answered = asked.answered();
     // The tool looks whether the address answers at all.
     answered.retain(|(operation, _), _| operation != "unknown");
@@ -305,12 +399,21 @@ fn as_nobody() {
 
 #[test]
 fn while_it_is_locked() {
+    refused_while_locked(NOT_KEYS);
+}
+
+#[test]
+fn about_keys_while_it_is_locked() {
+    refused_while_locked(KEYS);
+}
+
+fn refused_while_locked(part: Part) {
     let Some(asked) = Asked::new() else { return };
     asked.runtime.block_on(async { asked.deployment.client().await.call(&LockRequest {}).await.unwrap() });
     let unfit = "--exclude-checks=not_a_server_error,positive_data_acceptance,negative_data_rejection";
-    asked.over_the_socket(examples() / SHARE, &["--phases=fuzzing", unfit]);
+    asked.over_the_socket(examples() / SHARE, part, &["--phases=fuzzing", unfit]);
     let answered = asked.answered();
-    for operation in OPERATIONS.iter().filter(|operation| !operation.while_locked) {
+    for operation in OPERATIONS.iter().filter(|operation| part.has(operation.word) && !operation.while_locked) {
         assert!(answered.contains_key(&(operation.word.into(), "locked".into())), "{} {answered:?}", operation.word);
         assert!(!answered.contains_key(&(operation.word.into(), "ok".into())), "{} {answered:?}", operation.word);
     }
