@@ -111,6 +111,11 @@ impl Shared {
         self.client_tls.read().clone()
     }
 
+    /// Whether the proxy was told to stop, or is gone.
+    fn is_stopped(&self) -> bool {
+        self.stopped.has_changed().unwrap_or(true)
+    }
+
     /// A verifier for a role that has none.
     fn pretended(&self, role: &str) -> Verifier {
         Verifier::pretended(role, &self.pretence)

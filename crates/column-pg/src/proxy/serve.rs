@@ -1,5 +1,6 @@
 //! One session from its first packet to its end.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -192,15 +193,29 @@ async fn relay_raw(begun: Begun, shared: &Shared) {
     let Begun { mut client, mut server, heard, .. } = begun;
     let mut nothing = Nothing::default();
     nothing.server_bytes(&heard);
-    let mut stopped = shared.stopped.clone();
+    let mut watched = shared.stopped.clone();
+    let mut stopped = pin!(stop(&mut watched));
     loop {
-        tokio::select! {
-            turned = relay::turn(&mut client, &mut server, &mut nothing) => match turned {
-                Ok(Turn::Moved) => {}
-                ended => return end(&mut client, &mut server, &mut nothing, &ended).await,
-            },
-            () = stop(&mut stopped) => return tell_stop(&mut client, &mut server).await,
+        match moved(&mut client, &mut server, &mut nothing, &mut stopped, shared).await {
+            Some(Ok(Turn::Moved)) => {}
+            Some(ended) => return end(&mut client, &mut server, &mut nothing, &ended).await,
+            None => return tell_stop(&mut client, &mut server).await,
         }
+    }
+}
+
+/// A turn of the relay; nothing when the proxy stops. A session that is never at rest hears of that, too.
+async fn moved(
+    client: &mut Leg,
+    server: &mut Leg,
+    between: &mut impl Between,
+    stopped: &mut (impl Future<Output = ()> + Unpin),
+    shared: &Shared,
+) -> Option<Result<Turn, Broken>> {
+    tokio::select! {
+        biased;
+        turned = relay::turn(client, server, between), if !shared.is_stopped() => Some(turned),
+        () = stopped => None,
     }
 }
 
@@ -218,7 +233,8 @@ async fn relay_encrypted(begun: Begun, shared: &Shared) {
     }
     let mut machine = Machine { session, live, keys: shared.keys.generation(), shared };
     machine.server_bytes(&heard);
-    let mut stopped = shared.stopped.clone();
+    let mut watched = shared.stopped.clone();
+    let mut stopped = pin!(stop(&mut watched));
     loop {
         while let Some(want) = machine.session.wants() {
             machine.meet(want, &database).await;
@@ -227,12 +243,10 @@ async fn relay_encrypted(begun: Begun, shared: &Shared) {
             // The reason is the last of what is for the client.
             return end(&mut client, &mut server, &mut machine, &Ok(Turn::ServerEnded)).await;
         }
-        tokio::select! {
-            turned = relay::turn(&mut client, &mut server, &mut machine) => match turned {
-                Ok(Turn::Moved) => {}
-                ended => return end(&mut client, &mut server, &mut machine, &ended).await,
-            },
-            () = stop(&mut stopped) => return tell_stop(&mut client, &mut server).await,
+        match moved(&mut client, &mut server, &mut machine, &mut stopped, shared).await {
+            Some(Ok(Turn::Moved)) => {}
+            Some(ended) => return end(&mut client, &mut server, &mut machine, &ended).await,
+            None => return tell_stop(&mut client, &mut server).await,
         }
     }
 }
