@@ -138,6 +138,19 @@ def manifests():
         sequence=7, columns=2, keys=1)  # fmt: skip
     add("last-sequence", "ok", "the highest sequence", lambda m: m.update(sequence=2**53 - 1), sequence=2**53 - 1, columns=2, keys=1)
 
+    def reordered(*tables):
+        return lambda m: m.update(reordered=[{"schema": "public", "table": table} for table in tables])
+
+    def two_tables(manifest):
+        manifest["columns"].append({**ssn, "table": "staff"})
+        reordered("patients", "staff")(manifest)
+
+    add("reordered", "ok", "a table has its columns in another order", reordered("patients"), sequence=7, columns=2, keys=1)
+    add("reordered-two", "ok", "two tables have", two_tables, sequence=7, columns=3, keys=1)
+    add("reordered-empty", "not_canonical", "a list that is left out when it is empty", reordered())
+    add("reordered-twice", "content", "a table twice", reordered("patients", "patients"))
+    add("reordered-other", "content", "a table without a listed column", reordered("staff"))
+
     def named(manifest):
         names = ['"\\/\n\t\b\f\r\x01\x1f', "\x7f\u2028é漢😀", "Ünïcode"]
         manifest["columns"] = [{**ssn, "column": name} for name in sorted(names, key=str.encode)]

@@ -85,6 +85,7 @@ def sign_envelope(pkcs8, front):
 PREFIX = b"strongroom.columns.manifest.v1\0"
 NAMES = ["check", "masters", "name"], ["name", "path", "provider"]
 COLUMN = ["class", "column", "schema", "state", "table"]
+COLUMN_TABLE = ["schema", "table"]
 WORD = re.compile(
     r"bool|int[248]|float[48]|bytea|uuid|date|(text|varchar|(varchar|bpchar)\(([1-9][0-9]*)\))( utf16)?"
     r"|numeric\((0|[1-9][0-9]?),(0|[1-9][0-9]?)\)|(time|timestamp|timestamptz)(\([0-6]\))?"
@@ -153,7 +154,11 @@ def read_manifest(spki, document, signature):
 
 
 def check_shape(read):
-    shaped(read, ["columns", "database", "keys", "sequence", "version"])
+    optional = ["reordered"] if "reordered" in read else []
+    shaped(read, ["columns", "database", "keys", *optional, "sequence", "version"])
+    need(isinstance(read.get("reordered", []), list), "shape")
+    for table in read.get("reordered", []):
+        texts(*shaped(table, COLUMN_TABLE).values())
     need(type(read["sequence"]) is int and 0 <= read["sequence"] < 1 << 64, "shape")
     need(isinstance(read["columns"], list) and isinstance(read["keys"], list), "shape")
     texts(read["database"])
@@ -189,6 +194,9 @@ def check_content(read):
         need(kind["mode"] in ("deterministic", "randomized") and is_word(kind["type"]), "content")
         need(not kind["type"].startswith("pg:") or kind["mode"] == "randomized", "content")
         need(kind["key"] in listed, "content")
+    others = [(table["schema"].encode(), table["table"].encode()) for table in read.get("reordered", [])]
+    need(set(others) <= {place[:2] for place in places} and others == sorted(set(others)), "content")
+    need(others or "reordered" not in read, "not_canonical")
 
 
 def type_name(key, word, mode):

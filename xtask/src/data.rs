@@ -113,6 +113,7 @@ pub const BENCHES: &[Bench] = &[
     Bench { package: "strongroom-column", name: "cell" },
     Bench { package: "strongroom-column-pg", name: "session" },
     Bench { package: "strongroom-column-pg", name: "enable" },
+    Bench { package: "strongroom-column-pg", name: "proxy" },
 ];
 
 /// Something that can run for many rounds.

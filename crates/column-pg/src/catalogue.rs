@@ -7,6 +7,7 @@ mod check;
 mod facts;
 mod judge;
 mod load;
+mod memory;
 pub mod quote;
 pub mod schema;
 
@@ -17,6 +18,7 @@ use strongroom_column::Class;
 
 pub use check::check_query;
 pub use load::{LoadError, Loader};
+pub use memory::{Memory, MemoryError};
 
 /// How a value of an encryption class appears in PostgreSQL's type system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,6 +105,8 @@ pub struct Parts {
     pub names: Vec<String>,
     /// Relations whose columns matter.
     pub tables: Vec<Table>,
+    /// Names of tables whose columns stand in another order since one was encrypted.
+    pub reordered: Vec<String>,
     /// The query that finds differences.
     pub check: String,
     /// The keys that the manifest names.
@@ -121,6 +125,7 @@ pub struct Catalogue {
     names: Names,
     tables: HashMap<String, Vec<Table>>,
     encrypted_columns: HashSet<String>,
+    reordered: HashSet<String>,
     check: String,
     keys: Vec<KnownKey>,
     refused: Option<String>,
@@ -137,7 +142,7 @@ impl Catalogue {
     /// Makes one of its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { epoch, sequence, classes, other_types, names, tables, check, keys, refused } = parts;
+        let Parts { epoch, sequence, classes, other_types, names, tables, reordered, check, keys, refused } = parts;
         let mut types = HashMap::new();
         for class in classes {
             let shapes = [
@@ -158,7 +163,9 @@ impl Catalogue {
         }
         // A column's name, too: a table that was misspelt is none, but what it is asked for is still a value.
         let names = Names::Some(names.into_iter().chain(encrypted_columns.iter().cloned()).collect());
-        Self { epoch, sequence, types, ours, names, tables: by_name, encrypted_columns, check, keys, refused }
+        let reordered = reordered.into_iter().collect();
+        let tables = by_name;
+        Self { epoch, sequence, types, ours, names, tables, encrypted_columns, reordered, check, keys, refused }
     }
 
     /// One by hand, for tests.
@@ -200,6 +207,12 @@ impl Catalogue {
     #[must_use]
     pub fn is_encrypted_column(&self, name: &str) -> bool {
         self.encrypted_columns.contains(name)
+    }
+
+    /// Whether a table of this name has its columns in another order since one was encrypted.
+    #[must_use]
+    pub fn is_reordered(&self, table: &str) -> bool {
+        self.reordered.contains(table)
     }
 
     /// Whether this is the name of a type that stands for one of the classes.

@@ -17,6 +17,7 @@ mod execute;
 mod extended;
 mod failure;
 mod keys;
+mod mode;
 mod own;
 mod piece;
 mod refusal;

@@ -25,6 +25,18 @@ pub struct Manifest {
     pub keys: Vec<ManifestKey>,
     /// The encrypted columns, by schema, table and column.
     pub columns: Vec<ManifestColumn>,
+    /// Those tables of theirs whose columns stand in another order since, by schema and table: where values are given without
+    /// names, they are not for the columns that they were for.
+    pub reordered: Vec<ManifestTable>,
+}
+
+/// A table with encrypted columns.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ManifestTable {
+    /// The schema's name.
+    pub schema: String,
+    /// The table's name.
+    pub table: String,
 }
 
 /// A column encryption key.
@@ -108,7 +120,7 @@ pub enum ManifestError {
 }
 
 impl Manifest {
-    /// The manifest's one and only form, to be signed with [`Manifest::signed_bytes`]. Keys and columns are put in order.
+    /// The manifest's one and only form, to be signed with [`Manifest::signed_bytes`]. Its lists are put in order.
     ///
     /// # Errors
     /// [`ManifestError::Content`] and [`ManifestError::TooLong`] for what could not be read again.
@@ -116,6 +128,7 @@ impl Manifest {
         let mut ordered = self.clone();
         ordered.keys.sort_by(|left, right| left.name.cmp(&right.name));
         ordered.columns.sort_by(|left, right| left.place().cmp(&right.place()));
+        ordered.reordered.sort();
         let bytes = document::print(&ordered);
         document::parse(&bytes)?;
         Ok(bytes)

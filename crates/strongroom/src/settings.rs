@@ -193,14 +193,18 @@ fn default_anchor() -> Result<PathBuf, Failure> {
     if rustix::fs::access(service, rustix::fs::Access::WRITE_OK).is_ok() {
         return Ok(service.to_owned());
     }
-    let set = |name: &str| env::var_os(name).filter(|text| !text.is_empty()).map(PathBuf::from);
-    let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
-    state.map(|state| state.join("strongroom-anchor")).ok_or_else(|| {
+    state_directory().map(|state| state.join("strongroom-anchor")).ok_or_else(|| {
         Failure::usage(
             "there is no place for the anchor",
             "set --anchor-dir, STRONGROOM_ANCHOR_DIR, XDG_STATE_HOME or HOME",
         )
     })
+}
+
+/// Where the account keeps what programs remember.
+pub fn state_directory() -> Option<PathBuf> {
+    let set = |name: &str| env::var_os(name).filter(|text| !text.is_empty()).map(PathBuf::from);
+    set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")))
 }
 
 /// The name of this host.

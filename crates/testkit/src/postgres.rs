@@ -122,6 +122,11 @@ impl Postgres {
         command
     }
 
+    /// Any program, run as the account of the server, which is never root.
+    pub fn command_as_server(&self, program: &Path) -> Command {
+        self.cluster.account.command(program)
+    }
+
     /// Runs a script as the superuser; what it prints: a row in each line, `|` between columns.
     ///
     /// # Errors
@@ -252,6 +257,8 @@ const USUAL: &[(&str, &str)] = &[
     ("log_timezone", "UTC"),
     ("password_encryption", "scram-sha-256"),
     ("max_wal_size", "4GB"),
+    // Proxies and poolers beside direct sessions.
+    ("max_connections", "300"),
 ];
 
 #[cfg(test)]

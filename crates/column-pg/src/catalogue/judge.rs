@@ -48,6 +48,7 @@ pub(super) fn judge(manifest: &Manifest, facts: &Facts, epoch: u64) -> (Parts, V
         classes: classes.into_values().collect(),
         names,
         tables,
+        reordered: manifest.reordered.iter().map(|table| table.table.clone()).collect(),
         check,
         keys,
         refused: None,

@@ -1,22 +1,22 @@
 //! Reads the catalogue of a database, and trusts only what the manifest's signature covers.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use parking_lot::Mutex;
 use strongroom_column::Manifest;
-use strongroom_column::manifest::{ManifestError, Newest, OlderManifest, VerifyingKey};
+use strongroom_column::manifest::{ManifestError, OlderManifest, VerifyingKey};
 use thiserror::Error;
 use tokio_postgres::{Client, Row};
 
 use super::facts::Facts;
 use super::judge::{judge, refusal};
+use super::memory::{Memory, MemoryError, NotTaken};
 use super::{Catalogue, Parts, quote};
 
 /// Loads catalogues under one public key, and remembers the newest manifest of each database: none goes back.
 #[derive(Debug)]
 pub struct Loader {
     public: VerifyingKey,
-    newest: Mutex<HashMap<String, Newest>>,
+    memory: Arc<Memory>,
 }
 
 /// The database could not be asked; nothing is known.
@@ -37,8 +37,13 @@ enum Distrust {
     Gone(u64),
     #[error("the manifest of this database is not trusted: {0}")]
     Manifest(#[from] ManifestError),
-    #[error("the manifest of this database is not trusted: {0}")]
-    Older(#[from] OlderManifest),
+    #[error(
+        "the manifest of this database is not trusted: {why}; if that was done on purpose, start the proxy once with \
+         --forget-manifest {name}"
+    )]
+    Older { name: String, why: OlderManifest },
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     #[error("the manifest is one of another database: it names {named}, this one is {here}")]
     OtherDatabase { named: String, here: String },
     #[error("the number of the manifest's row is {row}, that in it {document}")]
@@ -51,7 +56,13 @@ impl Loader {
     /// Trusts manifests that were signed under the private half of this key.
     #[must_use]
     pub fn new(public: VerifyingKey) -> Self {
-        Self { public, newest: Mutex::new(HashMap::new()) }
+        Self { public, memory: Arc::default() }
+    }
+
+    /// The same, with what was seen before.
+    #[must_use]
+    pub fn remembering(self, memory: Memory) -> Self {
+        Self { memory: Arc::new(memory), ..self }
     }
 
     /// Reads the catalogue of the database that the connection is in. It needs no right but that to read the schema `strongroom`.
@@ -95,7 +106,7 @@ impl Loader {
         let Some(row) = client.query_opt(NEWEST, &[]).await? else {
             return Err(untrusted(self.missing(client).await?.unwrap_or(Distrust::NoManifest)));
         };
-        let manifest = self.trusted(&name, &database, &row)?.map_err(untrusted)?;
+        let manifest = self.trusted(&name, &database, &row).await?.map_err(untrusted)?;
 
         let tables: Vec<String> = manifest.columns.iter().map(|column| column.table.clone()).collect();
         let facts = Facts::read(client, &tables).await?;
@@ -107,7 +118,7 @@ impl Loader {
     }
 
     /// The manifest of the newest row, when it is signed, is this database's, and does not go back.
-    fn trusted(
+    async fn trusted(
         &self,
         name: &str,
         database: &str,
@@ -115,17 +126,14 @@ impl Loader {
     ) -> Result<Result<Manifest, Distrust>, tokio_postgres::Error> {
         let (sequence, document): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
         let signature: Vec<u8> = row.try_get(2)?;
-        Ok(self.judge(name, database, sequence, document.as_bytes(), &signature))
+        let manifest = match self.signed(database, sequence, document.as_bytes(), &signature) {
+            Ok(manifest) => manifest,
+            Err(why) => return Ok(Err(why)),
+        };
+        Ok(self.remember(name, manifest, document).await)
     }
 
-    fn judge(
-        &self,
-        name: &str,
-        database: &str,
-        sequence: i64,
-        document: &[u8],
-        signature: &[u8],
-    ) -> Result<Manifest, Distrust> {
+    fn signed(&self, database: &str, sequence: i64, document: &[u8], signature: &[u8]) -> Result<Manifest, Distrust> {
         let manifest = Manifest::verify(document, signature, &self.public)?;
         if u64::try_from(sequence) != Ok(manifest.sequence) {
             return Err(Distrust::Number { row: sequence, document: manifest.sequence });
@@ -133,18 +141,29 @@ impl Loader {
         if manifest.database != database {
             return Err(Distrust::OtherDatabase { named: manifest.database, here: database.to_owned() });
         }
-        let mut newest = self.newest.lock();
-        match newest.get_mut(name) {
-            Some(newest) => drop(newest.advance(&manifest, document)?),
-            None => drop(newest.insert(name.to_owned(), Newest::of(&manifest, document))),
-        }
         Ok(manifest)
+    }
+
+    async fn remember(&self, name: &str, manifest: Manifest, document: String) -> Result<Manifest, Distrust> {
+        if self.memory.knows(name, &manifest, document.as_bytes()) {
+            return Ok(manifest);
+        }
+        let (memory, of) = (Arc::clone(&self.memory), name.to_owned());
+        let taking = tokio::task::spawn_blocking(move || {
+            let taken = memory.take(&of, &manifest, document.as_bytes());
+            taken.map(|()| manifest)
+        });
+        let taken = taking.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
+        taken.map_err(|why| match why {
+            NotTaken::Older(why) => Distrust::Older { name: name.to_owned(), why },
+            NotTaken::Memory(why) => why.into(),
+        })
     }
 
     /// What there was before there was nothing.
     async fn missing(&self, client: &Client) -> Result<Option<Distrust>, tokio_postgres::Error> {
         let name: String = client.query_one("SELECT pg_catalog.current_database()::text", &[]).await?.try_get(0)?;
-        Ok(self.newest.lock().get(&name).map(|newest| Distrust::Gone(newest.sequence)))
+        Ok(self.memory.sequence(&name).map(Distrust::Gone))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use strongroom_column::Manifest;
-use strongroom_column::manifest::{ManifestColumn, State};
+use strongroom_column::manifest::{ManifestColumn, ManifestTable, State};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Statement};
 
@@ -91,6 +91,12 @@ async fn attempt<S: ColumnKeySource>(
     client.batch_execute(next_manifest::LOCK).await.map_err(&failed)?;
     let mut manifest = next_manifest::read(client, work.public).await?.next();
     relist(&work.plan, work.options.direction, &mut manifest);
+    let keeps_clear = work.options.keep_plain && work.options.direction == Direction::Enable;
+    if keeps_clear || changes_order(client, &work.plan).await? {
+        let (schema, table) = (work.plan.schema.clone(), work.plan.name.clone());
+        manifest.reordered.push(ManifestTable { schema, table });
+    }
+    next_manifest::tidy_reordered(&mut manifest);
     next_manifest::publish(client, work.source, work.public, &manifest, &work.options.manifest_key).await?;
 
     let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", work.plan.sql());
@@ -121,6 +127,19 @@ async fn attempt<S: ColumnKeySource>(
     finish_rows(work, client).await?;
     client.batch_execute("COMMIT").await.map_err(&failed)?;
     Ok(Attempt::Done(locked.elapsed()))
+}
+
+/// Whether the columns will stand in another order after the swap.
+async fn changes_order(client: &Client, plan: &TablePlan) -> Result<bool, EnableError> {
+    let failed = EnableError::while_("read the order of columns");
+    let rows = client.query(ORDER, &[&plan.oid]).await.map_err(&failed)?;
+    let names: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(&failed)?;
+    let fresh: Vec<String> = plan.columns.iter().map(ColumnPlan::fresh).collect();
+    let before = names.iter().filter(|name| !fresh.contains(name));
+    let after = names.iter().filter(|name| plan.columns.iter().all(|column| column.name != **name));
+    let after = after
+        .map(|name| plan.columns.iter().find(|column| column.fresh() == *name).map_or(name, |column| &column.name));
+    Ok(!before.eq(after))
 }
 
 /// The manifest's entries of the table's columns, after the swap.
@@ -233,6 +252,7 @@ pub(super) fn again(error: EnableError, tries: u32, plan: &TablePlan) -> Result<
     Ok(())
 }
 
+const ORDER: &str = "SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
 /// Between two tries, so that those who waited behind us get through.
 pub(super) const PAUSE: Duration = Duration::from_millis(500);
 const MOST_TRIES: u32 = 60;

@@ -1,7 +1,7 @@
 //! The manifest as it is, verified, and the one that follows it, signed.
 
 use strongroom_column::Manifest;
-use strongroom_column::manifest::{ManifestError, VerifyingKey};
+use strongroom_column::manifest::{ManifestError, ManifestTable, VerifyingKey};
 use tokio_postgres::Client;
 
 use super::error::EnableError;
@@ -50,9 +50,26 @@ impl Signed {
                 manifest.sequence += 1;
                 manifest
             }
-            None => Manifest { database: self.database, sequence: 1, keys: Vec::new(), columns: Vec::new() },
+            None => Manifest {
+                database: self.database,
+                sequence: 1,
+                keys: Vec::new(),
+                columns: Vec::new(),
+                reordered: Vec::new(),
+            },
         }
     }
+}
+
+/// Each table that has listed columns and others' order, once.
+pub(super) fn tidy_reordered(manifest: &mut Manifest) {
+    manifest.reordered.sort();
+    manifest.reordered.dedup();
+    let columns = &manifest.columns;
+    let listed = |table: &ManifestTable| {
+        columns.iter().any(|column| (&column.schema, &column.table) == (&table.schema, &table.table))
+    };
+    manifest.reordered.retain(listed);
 }
 
 /// Signs a manifest and writes it, in the transaction that is open.

@@ -318,7 +318,9 @@ impl Examination<'_> {
         for column in columns.iter().filter(|_| self.options.direction == Direction::Enable) {
             if facts.last_column.as_ref() != Some(&column.name) && !column.begun {
                 let name = &column.name;
-                let remark = format!("{table}: {name} becomes the last column; name the columns in INSERT and COPY");
+                let remark = format!(
+                    "{table}: {name} becomes the last column: SELECT * shows it there, and the proxy refuses INSERT and COPY FROM that do not name columns"
+                );
                 self.preflight.remarks.push(remark);
             }
             if column.keyable {

@@ -46,6 +46,7 @@ pub(super) async fn relist(
         });
         told.push(format!("{} was encrypted already, and is on the manifest now", target.place()));
     }
+    next_manifest::tidy_reordered(&mut manifest);
     client.batch_execute(DELETE).await.map_err(&failed)?;
     next_manifest::publish(client, source, public, &manifest, signed_by).await?;
     client.batch_execute("COMMIT").await.map_err(&failed)?;

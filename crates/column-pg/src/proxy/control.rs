@@ -21,6 +21,8 @@ use crate::connect::{self, Dsn, Encrypted};
 
 /// How many databases one proxy looks after.
 const DATABASES: usize = 64;
+/// How many of them may be such as were never reached: whoever is not logged in yet may name what there is not.
+const TRIED: usize = 16;
 /// How often the catalogue is compared with the database when nothing was heard.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the proxy says that it is there.
@@ -49,6 +51,9 @@ pub enum ControlError {
     /// There are too many databases.
     #[error("this proxy looks after {DATABASES} databases already")]
     Many,
+    /// Too many that may not be there are asked for.
+    #[error("too many databases are being tried at this moment; try again")]
+    Busy,
 }
 
 /// What all databases of a proxy have in common.
@@ -95,6 +100,9 @@ impl Databases {
         }
         if known.len() >= DATABASES {
             return Err(ControlError::Many);
+        }
+        if known.values().filter(|database| database.live.borrow().is_none()).count() >= TRIED {
+            return Err(ControlError::Busy);
         }
         let (tell_live, live) = watch::channel(None);
         let (tell_trouble, trouble) = watch::channel(None);

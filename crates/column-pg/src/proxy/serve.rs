@@ -46,32 +46,22 @@ impl Refusal {
     }
 }
 
-/// What a client and the server behind it agreed on.
-struct Begun {
-    client: Leg,
-    server: Leg,
-    /// What the server said up to its first `ReadyForQuery`.
-    heard: BytesMut,
-    encryption: Encryption,
-    scope: Scope,
-    settings: Vec<(String, String)>,
-    database: Arc<Database>,
-}
-
 /// Serves whatever came in until it ends.
 pub(super) async fn serve(socket: Socket, shared: Arc<Shared>) {
-    let begun = match timeout(LOG_IN_TIME, begin(socket, &shared)).await {
+    let (client, admitted) = match timeout(LOG_IN_TIME, begin(socket, &shared)).await {
         Ok(Some(begun)) => begun,
         Ok(None) | Err(_) => return,
     };
     let _open = Open::new(&shared.metrics);
-    match begun.encryption {
-        Encryption::Disabled => relay_raw(begun, &shared).await,
-        Encryption::Enabled | Encryption::ResultSetOnly => relay_encrypted(begun, &shared).await,
+    // Also a session that begins without encryption goes through the machine: it may ask for it with SET.
+    if admitted.replication {
+        relay_raw(client, admitted, &shared).await;
+    } else {
+        relay_session(client, admitted, &shared).await;
     }
 }
 
-async fn begin(socket: Socket, shared: &Shared) -> Option<Begun> {
+async fn begin(socket: Socket, shared: &Shared) -> Option<(Leg, Admitted)> {
     match door::arrive(socket, shared.client_tls().as_ref()).await.ok()? {
         Arrival::Cancel(packet) => {
             Metrics::add(&shared.metrics.cancelled);
@@ -80,10 +70,7 @@ async fn begin(socket: Socket, shared: &Shared) -> Option<Begun> {
             None
         }
         Arrival::Session { mut leg, start } => match admit(&mut leg, start, shared).await {
-            Ok(admitted) => {
-                let Admitted { server, heard, encryption, scope, settings, database } = admitted;
-                Some(Begun { client: leg, server, heard, encryption, scope, settings, database })
-            }
+            Ok(admitted) => Some((leg, admitted)),
             Err(message) => {
                 let _ = leg.write_all(&message).await;
                 let _ = leg.shutdown().await;
@@ -98,6 +85,8 @@ struct Admitted {
     server: Leg,
     heard: BytesMut,
     encryption: Encryption,
+    /// Whether the client speaks the protocol of replication.
+    replication: bool,
     scope: Scope,
     settings: Vec<(String, String)>,
     database: Arc<Database>,
@@ -119,7 +108,8 @@ async fn admit(leg: &mut Leg, start: Start, shared: &Shared) -> Result<Admitted,
     let settings = opt_in::settings(&start);
     let named: Vec<(&str, &str)> =
         start.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    Ok(Admitted { server, heard, encryption, scope: Scope::new(&name, &role, &named), settings, database })
+    let (scope, replication) = (Scope::new(&name, &role, &named), is_replication(&start));
+    Ok(Admitted { server, heard, encryption, replication, scope, settings, database })
 }
 
 /// The start as the server shall see it, and whether columns are to be decrypted.
@@ -134,14 +124,18 @@ fn understood(leg: &Leg, start: Start, shared: &Shared) -> Result<(Start, Encryp
     }
     let Choice { start, encryption } =
         opt_in::choose(start, shared.rules.encryption).map_err(|wrong| Refusal::new("22023", wrong.to_string()))?;
-    let replication = start.parameter("replication").is_some_and(|word| !matches!(word, "false" | "off" | "no" | "0"));
-    if replication && encryption != Encryption::Disabled {
+    if is_replication(&start) && encryption != Encryption::Disabled {
         return Err(Refusal::new(
             "0A000",
             "replication connections carry cells as they are; begin them without column encryption",
         ));
     }
     Ok((start, encryption))
+}
+
+/// Whether a session begins for replication.
+fn is_replication(start: &Start) -> bool {
+    start.parameter("replication").is_some_and(|word| !matches!(word, "false" | "off" | "no" | "0"))
 }
 
 /// Has the client prove its password against the verifier of its role.
@@ -189,8 +183,8 @@ async fn enter(start: &Start, proven: &Proven, shared: &Shared) -> Result<(Leg, 
     })
 }
 
-async fn relay_raw(begun: Begun, shared: &Shared) {
-    let Begun { mut client, mut server, heard, .. } = begun;
+async fn relay_raw(mut client: Leg, admitted: Admitted, shared: &Shared) {
+    let Admitted { mut server, heard, .. } = admitted;
     let mut nothing = Nothing::default();
     nothing.server_bytes(&heard);
     let mut watched = shared.stopped.clone();
@@ -219,8 +213,8 @@ async fn moved(
     }
 }
 
-async fn relay_encrypted(begun: Begun, shared: &Shared) {
-    let Begun { mut client, mut server, heard, encryption, scope, settings, database } = begun;
+async fn relay_session(mut client: Leg, admitted: Admitted, shared: &Shared) {
+    let Admitted { mut server, heard, encryption, scope, settings, database, .. } = admitted;
     let live = database.watch();
     let Some(catalogue) = live.borrow().as_ref().map(|live: &Arc<Live>| Arc::clone(&live.catalogue)) else {
         let text = "the proxy has lost its own connection to the database; try again";

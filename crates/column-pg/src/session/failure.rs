@@ -16,6 +16,9 @@ impl Session {
             self.to_client.extend_from_slice(message);
             return Ok(());
         }
+        if !matches!(self.answers.front(), Some(Answer::Own(_))) {
+            self.mode_undone();
+        }
         self.copying = None;
         let ours = self.copy_error.take();
         let message = ours.as_deref().unwrap_or(message);

@@ -159,6 +159,9 @@ impl Session {
             let text = format!("the statement makes text of the encrypted column \"{column}\"");
             return Judged::Refused(refusal::unsupported(&text));
         }
+        if let Some(table) = sql::positional(&tokens, &|name| catalogue.is_reordered(name)) {
+            return Judged::Refused(refusal::reordered(table, "INSERT"));
+        }
         let probe = Probe::new(&body, &tokens);
         if !probe.fits() {
             return Judged::Refused(refusal::unsupported(
@@ -197,6 +200,11 @@ impl Session {
                 Judged::Asks(question) => Judged::CopiesQuery(question, copy.options.clone()),
                 other => other,
             },
+            CopySource::Table { relation, columns: None }
+                if copy.flow == CopyFlow::From && self.catalogue.is_reordered(&relation.name) =>
+            {
+                Judged::Refused(refusal::reordered(&relation.name, "COPY"))
+            }
             CopySource::Table { relation, columns } => {
                 let name = crate::catalogue::quote::identifier(&relation.name);
                 let relation = match &relation.schema {

@@ -13,6 +13,17 @@ pub(super) fn untrusted(why: &str) -> Report {
     )
 }
 
+/// Values without the names of their columns, for a table whose columns stand in another order than they did.
+pub(super) fn reordered(table: &str, command: &str) -> Report {
+    Report::new(
+        "0A000",
+        format!(
+            "the columns of \"{table}\" stand in another order since some are encrypted, and this {command} does not name them"
+        ),
+        "Nothing was sent. Name the columns: without names values would go into other columns than they did.",
+    )
+}
+
 /// A type of schema strongroom that no manifest names.
 pub(super) fn foreign_type(oid: u32) -> Report {
     Report::new(

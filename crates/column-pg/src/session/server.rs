@@ -359,6 +359,7 @@ impl Session {
                 if self.transaction.names_changed {
                     self.texts.names_changed();
                 }
+                if tag == b"ROLLBACK" { self.mode_undone() } else { self.mode_committed() }
             }
             _ => {}
         }
@@ -387,11 +388,6 @@ impl Session {
             }
             Effect::Set { .. } | Effect::Prepare(_) | Effect::Deallocate(_) | Effect::Names | Effect::Ends => {}
         }
-    }
-
-    /// Statements that were judged in another mode are judged again when they are bound.
-    pub(super) fn set_mode(&mut self, mode: Encryption) {
-        self.mode = mode;
     }
 
     fn on_other_end(&mut self, message: &[u8]) -> Result<(), Malformed> {
@@ -432,6 +428,7 @@ impl Session {
             let groups_under_way = self.answers.iter().filter(|answer| ends_group(answer)).count() as u64;
             let ended = self.group.number.saturating_sub(groups_under_way);
             self.portals.retain(|_, portal| portal.group >= ended);
+            self.mode_settled();
         }
         self.draining = false;
         self.say(message);

@@ -2,6 +2,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::mode::Change;
 use super::{HELD_BYTES, Session};
 use crate::wire::frame::{self, Header};
 use crate::wire::{Malformed, backend};
@@ -40,11 +41,13 @@ pub(super) struct Transaction {
     pub(super) in_block: bool,
     /// Whether names were changed since it began.
     pub(super) names_changed: bool,
+    /// Whether the mode was.
+    pub(super) mode: Option<Change>,
 }
 
 impl Default for Transaction {
     fn default() -> Self {
-        Self { status: b'I', in_block: false, names_changed: false }
+        Self { status: b'I', in_block: false, names_changed: false, mode: None }
     }
 }
 

@@ -3,5 +3,6 @@
 mod compare;
 mod drivers;
 mod hostile;
+mod later;
 mod psycopg;
 pub mod stage;

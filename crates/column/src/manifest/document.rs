@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LONGEST, Manifest, ManifestColumn, ManifestError, ManifestKey, MasterRef, State};
+use super::{LONGEST, Manifest, ManifestColumn, ManifestError, ManifestKey, ManifestTable, MasterRef, State};
 use crate::cell::{KEY_CHECK, Mode};
 use crate::class::Class;
 use crate::plain::PlainType;
@@ -16,8 +16,17 @@ struct Document {
     columns: Vec<Column>,
     database: String,
     keys: Vec<Key>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reordered: Vec<Table>,
     sequence: u64,
     version: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    schema: String,
+    table: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,6 +83,7 @@ pub(super) fn print(manifest: &Manifest) -> Vec<u8> {
         columns: manifest.columns.iter().map(Column::of).collect(),
         database: manifest.database.clone(),
         keys: manifest.keys.iter().map(Key::of).collect(),
+        reordered: manifest.reordered.iter().map(Table::of).collect(),
         sequence: manifest.sequence,
         version: VERSION,
     };
@@ -95,9 +105,20 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Manifest, ManifestError> {
         sequence: document.sequence,
         keys: document.keys.into_iter().map(Key::read).collect::<Result<_, _>>()?,
         columns: document.columns.into_iter().map(Column::read).collect::<Result<_, _>>()?,
+        reordered: document.reordered.into_iter().map(Table::read).collect(),
     };
     judge(&manifest)?;
     if print(&manifest) == bytes { Ok(manifest) } else { Err(ManifestError::NotCanonical) }
+}
+
+impl Table {
+    fn of(table: &ManifestTable) -> Self {
+        Self { schema: table.schema.clone(), table: table.table.clone() }
+    }
+
+    fn read(self) -> ManifestTable {
+        ManifestTable { schema: self.schema, table: self.table }
+    }
 }
 
 impl Column {
@@ -180,6 +201,15 @@ fn judge(manifest: &Manifest) -> Result<(), ManifestError> {
     }
     if !manifest.columns.is_sorted_by(|left, right| left.place() < right.place()) {
         return refuse("columns", "are not in order, or one is listed twice");
+    }
+    let listed = |table: &ManifestTable| {
+        manifest.columns.iter().any(|column| (&column.schema, &column.table) == (&table.schema, &table.table))
+    };
+    if !manifest.reordered.iter().all(listed) {
+        return refuse("reordered", "names a table that has no listed column");
+    }
+    if !manifest.reordered.is_sorted_by(|left, right| left < right) {
+        return refuse("reordered", "is not in order, or has a table twice");
     }
     Ok(())
 }

@@ -20,6 +20,13 @@ pub struct Proxy {
     /// The public key that manifests are signed with, in PEM (`strongroom key show columns-manifest --public-key`)
     #[arg(long, value_name = "FILE")]
     pub manifest_key: PathBuf,
+    /// Where it is remembered which manifests were seen, so that none goes back over a restart; a file in the account's state
+    /// directory, named after the upstream, when nothing is said
+    #[arg(long, value_name = "FILE")]
+    pub manifests_seen: Option<PathBuf>,
+    /// Take this database's manifest as it is now, though a newer one was seen: it was restored, or made anew, on purpose
+    #[arg(long, value_name = "DATABASE")]
+    pub forget_manifest: Vec<String>,
     /// The certificate shown to clients, in PEM, with those it was issued by
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_certificate: Option<PathBuf>,

@@ -1,17 +1,17 @@
 //! `proxy`: clients of PostgreSQL see columns decrypted.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use strongroom_client::{Client, ColumnKeys, Patience};
 use strongroom_column::manifest::VerifyingKey;
-use strongroom_column_pg::catalogue::Loader;
+use strongroom_column_pg::catalogue::{Loader, Memory, MemoryError};
 use strongroom_column_pg::connect::Dsn;
 use strongroom_column_pg::proxy::door::ClientTls;
-use strongroom_column_pg::proxy::upstream::Upstream;
+use strongroom_column_pg::proxy::upstream::{Place, Upstream};
 use strongroom_column_pg::proxy::{Proxy, Settings};
 use strongroom_column_pg::session::Encryption;
 use strongroom_secret::harden::{self, HardeningReport};
@@ -111,13 +111,15 @@ fn settings(given: &cli::Proxy) -> Result<Settings, Failure> {
     }
     let name =
         given.name.clone().unwrap_or_else(|| format!("{}:{}", crate::settings::host_name(), given.listen.port()));
+    let upstream = Upstream::of(&control);
+    let memory = memory(given, &upstream.place)?;
     Ok(Settings {
         listen: given.listen,
         client_tls: client_tls(given)?,
         require_tls: given.require_tls,
-        upstream: Upstream::of(&control),
+        upstream,
         control,
-        loader: Loader::new(manifest_key(&given.manifest_key)?),
+        loader: Loader::new(manifest_key(&given.manifest_key)?).remembering(memory),
         encryption: match given.encryption {
             ColumnEncryption::Enabled => Encryption::Enabled,
             ColumnEncryption::ResultSetOnly => Encryption::ResultSetOnly,
@@ -128,6 +130,37 @@ fn settings(given: &cli::Proxy) -> Result<Settings, Failure> {
         metrics: given.metrics,
         name,
     })
+}
+
+/// Which manifests were seen, without those that are to be forgotten.
+fn memory(given: &cli::Proxy, place: &Place) -> Result<Memory, Failure> {
+    let failed = |error: MemoryError| {
+        let fix = "make it writable for this account, mend or remove it, or name another one with --manifests-seen";
+        Failure::local("remembering manifests", error, fix)
+    };
+    let memory = Memory::in_file(given.manifests_seen.clone().map_or_else(|| seen_file(place), Ok)?).map_err(failed)?;
+    for name in &given.forget_manifest {
+        if !memory.forget(name).map_err(failed)? {
+            let fix =
+                "give the database's name as clients do; leave --forget-manifest out when there is nothing to forget";
+            return Err(Failure::usage(format!("no manifest of the database `{name}` was seen"), fix));
+        }
+    }
+    Ok(memory)
+}
+
+/// In the state directory of the account; one for each server.
+fn seen_file(place: &Place) -> Result<PathBuf, Failure> {
+    let server = match place {
+        Place::Tcp(host, port) => format!("{host}-{port}"),
+        Place::Unix(path) => path.display().to_string(),
+    };
+    let kept = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-');
+    let server: String = server.chars().map(|character| if kept(character) { character } else { '_' }).collect();
+    let folder = crate::settings::state_directory().ok_or_else(|| {
+        Failure::usage("there is no place to remember manifests in", "set --manifests-seen, XDG_STATE_HOME or HOME")
+    })?;
+    Ok(folder.join("strongroom").join(format!("manifests-seen-{server}.json")))
 }
 
 fn manifest_key(file: &Path) -> Result<VerifyingKey, Failure> {

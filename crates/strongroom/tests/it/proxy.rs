@@ -169,6 +169,12 @@ fn columns_are_encrypted_and_an_application_sees_them_in_clear() {
     ]);
     let clear = scene.postgres.psql("app", "select ssn, note from patients where id in (77, 78) order by id").unwrap();
     assert_eq!(clear.trim(), "ssn-77|note 77\nssn-78|CANARY-note");
+    // Which manifest was the newest is kept for the next start.
+    let newest = scene.postgres.psql("app", "select max(sequence) from strongroom.manifest").unwrap();
+    let newest = format!("\"sequence\": {},", newest.trim());
+    let folder = scene.deployment.path(".local/state/strongroom");
+    let seen = folder.join(format!("manifests-seen-127.0.0.1-{}.json", scene.postgres.port()));
+    while !std::fs::read_to_string(&seen).unwrap().contains(&newest) {}
     proxy.signal(rustix::process::Signal::TERM);
     assert_eq!(scene.deployment.stop(), Some(0));
 }
@@ -193,4 +199,15 @@ fn a_proxy_that_would_give_values_away_does_not_start() {
     let (code, why) = run(&[&upstream, ["--manifest-key", &key, "--listen", "0.0.0.0:0"].as_slice()].concat());
     assert_eq!(code, Some(2));
     assert!(why.contains("there is no TLS"), "{why}");
+    // RFC 8410, section 10.1.
+    let public = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+    std::fs::write(deployment.path("key.pem"), public).unwrap();
+    let (code, why) = run(&[&upstream, ["--manifest-key", &key, "--forget-manifest", "app"].as_slice()].concat());
+    assert_eq!(code, Some(2));
+    assert!(why.contains("no manifest of the database `app` was seen"), "{why}");
+    let seen = deployment.path("seen.json").display().to_string();
+    std::fs::write(&seen, "{}").unwrap();
+    let (code, why) = run(&[&upstream, ["--manifest-key", &key, "--manifests-seen", &seen].as_slice()].concat());
+    assert_eq!(code, Some(1));
+    assert!(why.contains("seen.json does not say which manifests were seen"), "{why}");
 }

@@ -142,7 +142,8 @@ impl Stage {
         self.led(program, self.scene.postgres.port(), "plain")
     }
 
-    fn led(&self, program: &str, port: u16, database: &str) -> Command {
+    /// A program of PostgreSQL's, led to this port and database as `anna`.
+    pub fn led(&self, program: &str, port: u16, database: &str) -> Command {
         let mut command = self.scene.postgres.command(program);
         command.env("PGHOST", "127.0.0.1").env("PGPORT", port.to_string()).env("PGDATABASE", database);
         command.env("PGUSER", "anna").env("PGPASSWORD", PASSWORD).env("HOME", self.folder.path());
@@ -183,7 +184,8 @@ impl Stage {
     }
 }
 
-fn settings(scene: &Scene, encryption: Encryption) -> Settings {
+/// For a proxy right before the server.
+pub fn settings(scene: &Scene, encryption: Encryption) -> Settings {
     let control = Dsn::parse(&scene.postgres.dsn("proxy", "app")).unwrap();
     Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
