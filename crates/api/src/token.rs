@@ -19,6 +19,8 @@ pub enum Role {
     Data,
     /// Reads secrets.
     Read,
+    /// Opens column encryption keys, and nothing else: what a proxy needs.
+    Columns,
 }
 
 /// Issues an access token.

@@ -28,12 +28,14 @@ macro_rules! actions {
 /// What kind of principal an action is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// Reading secrets: every role.
+    /// Reading secrets: admin, data and read.
     Read,
     /// Changing secrets: admin and data.
     Write,
     /// Using keys: admin and data.
     Use,
+    /// Opening column encryption keys: admin, data and columns.
+    Unwrap,
     /// Administration: admin.
     Administer,
     /// Root key and protectors: admin, and only over the local socket until roles with two persons exist.
@@ -112,7 +114,7 @@ actions! {
     /// Make a column encryption key.
     ColumnKey = "column.key", Administer;
     /// Open a column encryption key.
-    ColumnUnwrap = "column.unwrap", Use;
+    ColumnUnwrap = "column.unwrap", Unwrap;
     /// Wrap a column encryption key again.
     ColumnRewrap = "column.rewrap", Administer;
     /// Sign the metadata of a master key of columns.
@@ -233,11 +235,13 @@ pub enum Role {
     Data,
     /// Reads secrets.
     Read,
+    /// Opens column encryption keys, and nothing else: what a proxy needs.
+    Columns,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Admin, Self::Data, Self::Read];
+    pub const ALL: [Self; 4] = [Self::Admin, Self::Data, Self::Read, Self::Columns];
 
     /// Its word.
     pub const fn word(self) -> &'static str {
@@ -245,6 +249,7 @@ impl Role {
             Self::Admin => "admin",
             Self::Data => "data",
             Self::Read => "read",
+            Self::Columns => "columns",
         }
     }
 
@@ -373,7 +378,9 @@ pub fn decide(principal: &Principal, action: Action, object: Object<'_>) -> Deci
         return Decision::Deny(format!("{} has no role", principal.identity));
     };
     let allowed = match action.reach() {
-        Reach::Read | Reach::Observe => true,
+        Reach::Observe => true,
+        Reach::Read => role != Role::Columns,
+        Reach::Unwrap => role != Role::Read,
         Reach::Write | Reach::Use => matches!(role, Role::Admin | Role::Data),
         Reach::Administer => role == Role::Admin,
         Reach::Local => role == Role::Admin && principal.channel == Channel::Local,

@@ -356,6 +356,8 @@ pub enum Role {
     Data,
     /// Reads secrets
     Read,
+    /// Opens column encryption keys, and nothing else: for `strongroom proxy`
+    Columns,
 }
 
 /// `token`.

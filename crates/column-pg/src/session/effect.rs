@@ -36,9 +36,12 @@ const NAMES: [&str; 5] = ["search_path", "role", "session_authorization", "schem
 /// Why it is not run at all.
 pub(super) fn effect(
     statement: &Statement<'_, '_>,
-    tokens: &[Token<'_>],
+    (text, tokens): (&str, &[Token<'_>]),
     opted: Encryption,
 ) -> Result<Option<Effect>, String> {
+    if sets_by_function(text, tokens) {
+        return Err(format!("{OPT_IN} is changed by SET, not by set_config"));
+    }
     Ok(match statement {
         Statement::Prepare { name, .. } => Some(Effect::Prepare(name.clone())),
         Statement::Deallocate { name } => Some(Effect::Deallocate(name.clone())),
@@ -87,6 +90,18 @@ fn changes_names(tokens: &[Token<'_>]) -> bool {
         "select" | "with" => tokens.iter().any(|token| token.is_word("into") || token.name() == Some("set_config")),
         _ => tokens.iter().any(|token| token.name() == Some("set_config")),
     }
+}
+
+/// Whether a function sets what the session would not hear of.
+fn sets_by_function(text: &str, tokens: &[Token<'_>]) -> bool {
+    let named = |token: &Token<'_>| {
+        token.is_literal() && token.span.of(text).get(1..).is_some_and(|quoted| starts_with(quoted, OPT_IN))
+    };
+    tokens.iter().any(|token| token.name() == Some("set_config")) && tokens.iter().any(named)
+}
+
+fn starts_with(text: &str, word: &str) -> bool {
+    text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
 
 /// Whether a statement of no special kind leaves names meaning what they meant, by its first word.

@@ -100,17 +100,18 @@ impl Session {
             }
         };
         let kind = sql::classify(sql, one);
-        let effect = self.effect_of(&kind, one)?;
+        let effect = self.effect_of(sql, &kind, one)?;
         Ok(Text { judged: self.judge(sql, one, &kind, declared), effect, parameters })
     }
 
     /// What the execution of a statement changes.
     pub(super) fn effect_of(
         &self,
+        text: &str,
         kind: &sql::Statement<'_, '_>,
         statement: &[Token<'_>],
     ) -> Result<Option<Effect>, Report> {
-        effect(kind, statement, self.opted).map_err(|why| Report::new("22023", why, ""))
+        effect(kind, (text, statement), self.opted).map_err(|why| Report::new("22023", why, ""))
     }
 
     /// A text without sensitive names: sent as the client sent it, and described where it has parameters.

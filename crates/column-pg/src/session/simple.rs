@@ -58,7 +58,7 @@ impl Session {
         };
         for statement in sql::split(&tokens) {
             let kind = sql::classify(sql, statement);
-            let effect = self.effect_of(&kind, statement)?;
+            let effect = self.effect_of(sql, &kind, statement)?;
             let name = match &effect {
                 Some(Effect::Prepare(name)) => Some(name.clone()),
                 _ => None,

@@ -361,8 +361,9 @@ fn who_may() {
     let (path, wrapping, envelope) = (made.path.clone(), made.wrapping, made.envelope.clone());
     let opening = Unwrap { path, wrapping, envelope };
     assert!(shell.execute(&caller(Role::Data), &opening).is_ok());
+    assert!(shell.execute(&caller(Role::Columns), &opening).is_ok());
     assert!(matches!(shell.execute(&caller(Role::Read), &opening), Err(Refusal::Denied { .. })));
-    for role in [Role::Data, Role::Read] {
+    for role in [Role::Data, Role::Read, Role::Columns] {
         let make = Make { master: by_name("nothing"), wrapping: None };
         assert!(matches!(shell.execute(&caller(role), &make), Err(Refusal::Denied { .. })));
     }

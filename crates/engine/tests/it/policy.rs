@@ -4,94 +4,95 @@ use proptest::prelude::*;
 use strongroom_engine::policy::{Action, Certificate, Channel, Decision, Identity, Object, Principal, Role, decide};
 use strongroom_envelope::{Id, Pin, Timestamp};
 
-/// Action, then who may: admin local, admin network, data local, data network, read local, read network.
+/// Action, then who may: admin local, admin network, data local, data network, read local, read
+/// network, columns local, columns network.
 const TABLE: [(&str, &str); 84] = [
-    ("secret.put", "yyyy--"),
-    ("secret.get", "yyyyyy"),
-    ("secret.show", "yyyyyy"),
-    ("secret.list", "yyyyyy"),
-    ("secret.rename", "yyyy--"),
-    ("secret.delete", "yyyy--"),
-    ("secret.undelete", "yyyy--"),
-    ("secret.destroy", "yy----"),
-    ("secret.import", "yy----"),
-    ("key.create", "yy----"),
-    ("key.show", "yyyy--"),
-    ("key.list", "yyyy--"),
-    ("key.rotate", "yy----"),
-    ("key.reencrypt", "yy----"),
-    ("key.encrypt", "yyyy--"),
-    ("key.decrypt", "yyyy--"),
-    ("key.decrypt.compromised", "yy----"),
-    ("key.datakey", "yyyy--"),
-    ("key.rewrap", "yyyy--"),
-    ("key.random", "yyyyyy"),
-    ("key.mac", "yyyy--"),
-    ("key.sign", "yyyy--"),
-    ("key.verify", "yyyy--"),
-    ("key.state", "yy----"),
-    ("key.limit", "yy----"),
-    ("key.destroy", "yy----"),
-    ("key.undestroy", "yy----"),
-    ("key.wrapping", "yy----"),
-    ("key.import", "yy----"),
-    ("key.protect", "y-----"),
-    ("key.unlock", "y-----"),
-    ("key.change_password", "y-----"),
-    ("column.key", "yy----"),
-    ("column.unwrap", "yyyy--"),
-    ("column.rewrap", "yy----"),
-    ("column.sign", "yy----"),
-    ("tx.begin", "yyyy--"),
-    ("tx.step", "yyyy--"),
-    ("tx.state", "yyyy--"),
-    ("tx.commit", "yyyy--"),
-    ("tx.rollback", "yyyy--"),
-    ("tx.undone", "yyyy--"),
-    ("tx.show", "yyyy--"),
-    ("tx.get", "yyyy--"),
-    ("tx.list", "yyyy--"),
-    ("tx.archive", "yy----"),
-    ("setting.set", "yyyy--"),
-    ("setting.get", "yyyyyy"),
-    ("setting.list", "yyyyyy"),
-    ("setting.delete", "yyyy--"),
-    ("setting.export", "yy----"),
-    ("setting.import", "yy----"),
+    ("secret.put", "yyyy----"),
+    ("secret.get", "yyyyyy--"),
+    ("secret.show", "yyyyyy--"),
+    ("secret.list", "yyyyyy--"),
+    ("secret.rename", "yyyy----"),
+    ("secret.delete", "yyyy----"),
+    ("secret.undelete", "yyyy----"),
+    ("secret.destroy", "yy------"),
+    ("secret.import", "yy------"),
+    ("key.create", "yy------"),
+    ("key.show", "yyyy----"),
+    ("key.list", "yyyy----"),
+    ("key.rotate", "yy------"),
+    ("key.reencrypt", "yy------"),
+    ("key.encrypt", "yyyy----"),
+    ("key.decrypt", "yyyy----"),
+    ("key.decrypt.compromised", "yy------"),
+    ("key.datakey", "yyyy----"),
+    ("key.rewrap", "yyyy----"),
+    ("key.random", "yyyyyyyy"),
+    ("key.mac", "yyyy----"),
+    ("key.sign", "yyyy----"),
+    ("key.verify", "yyyy----"),
+    ("key.state", "yy------"),
+    ("key.limit", "yy------"),
+    ("key.destroy", "yy------"),
+    ("key.undestroy", "yy------"),
+    ("key.wrapping", "yy------"),
+    ("key.import", "yy------"),
+    ("key.protect", "y-------"),
+    ("key.unlock", "y-------"),
+    ("key.change_password", "y-------"),
+    ("column.key", "yy------"),
+    ("column.unwrap", "yyyy--yy"),
+    ("column.rewrap", "yy------"),
+    ("column.sign", "yy------"),
+    ("tx.begin", "yyyy----"),
+    ("tx.step", "yyyy----"),
+    ("tx.state", "yyyy----"),
+    ("tx.commit", "yyyy----"),
+    ("tx.rollback", "yyyy----"),
+    ("tx.undone", "yyyy----"),
+    ("tx.show", "yyyy----"),
+    ("tx.get", "yyyy----"),
+    ("tx.list", "yyyy----"),
+    ("tx.archive", "yy------"),
+    ("setting.set", "yyyy----"),
+    ("setting.get", "yyyyyy--"),
+    ("setting.list", "yyyyyy--"),
+    ("setting.delete", "yyyy----"),
+    ("setting.export", "yy------"),
+    ("setting.import", "yy------"),
     // For one account, whatever its role; see below.
-    ("credential.set", "yy----"),
-    ("credential.get", "------"),
-    ("credential.enroll", "------"),
-    ("credential.show", "yy----"),
-    ("credential.list", "yy----"),
-    ("credential.rebind", "yy----"),
-    ("credential.delete", "yy----"),
-    ("job.list", "yy----"),
-    ("job.show", "yy----"),
-    ("job.pause", "yy----"),
-    ("job.resume", "yy----"),
-    ("token.issue", "yy----"),
-    ("token.list", "yy----"),
-    ("token.revoke", "yy----"),
-    ("protector.list", "yy----"),
-    ("protector.add", "y-----"),
-    ("protector.drop", "y-----"),
-    ("protector.prove", "y-----"),
-    ("protector.replace", "y-----"),
-    ("unlock", "y-----"),
-    ("lock", "y-----"),
-    ("status", "yyyyyy"),
-    ("doctor", "yy----"),
-    ("coverage", "yy----"),
-    ("quarantine.list", "yy----"),
-    ("quarantine.release", "y-----"),
-    ("store.verify", "yy----"),
-    ("store.scrub", "yy----"),
-    ("audit.search", "yy----"),
-    ("upgrade.accept", "y-----"),
+    ("credential.set", "yy------"),
+    ("credential.get", "--------"),
+    ("credential.enroll", "--------"),
+    ("credential.show", "yy------"),
+    ("credential.list", "yy------"),
+    ("credential.rebind", "yy------"),
+    ("credential.delete", "yy------"),
+    ("job.list", "yy------"),
+    ("job.show", "yy------"),
+    ("job.pause", "yy------"),
+    ("job.resume", "yy------"),
+    ("token.issue", "yy------"),
+    ("token.list", "yy------"),
+    ("token.revoke", "yy------"),
+    ("protector.list", "yy------"),
+    ("protector.add", "y-------"),
+    ("protector.drop", "y-------"),
+    ("protector.prove", "y-------"),
+    ("protector.replace", "y-------"),
+    ("unlock", "y-------"),
+    ("lock", "y-------"),
+    ("status", "yyyyyyyy"),
+    ("doctor", "yy------"),
+    ("coverage", "yy------"),
+    ("quarantine.list", "yy------"),
+    ("quarantine.release", "y-------"),
+    ("store.verify", "yy------"),
+    ("store.scrub", "yy------"),
+    ("audit.search", "yy------"),
+    ("upgrade.accept", "y-------"),
     // Words that are no action.
-    ("", "------"),
-    ("secret.put ", "------"),
+    ("", "--------"),
+    ("secret.put ", "--------"),
 ];
 
 const CHANNELS: [Channel; 2] = [Channel::Local, Channel::Network];
@@ -115,7 +116,7 @@ fn the_table_holds_for_every_role_action_and_channel() {
             judged += 1;
         }
     }
-    assert_eq!(judged, TABLE.len() * 6);
+    assert_eq!(judged, TABLE.len() * 8);
 }
 
 #[test]
@@ -163,7 +164,7 @@ fn the_server_itself_may_do_everything_it_does() {
 #[test]
 fn what_belongs_to_an_account_is_for_that_account_alone() {
     let mine = |uid| Object::Owned { name: "hidden/name", uid, certificates: &[] };
-    let roles = [None, Some(Role::Admin), Some(Role::Data), Some(Role::Read)];
+    let roles = [None, Some(Role::Admin), Some(Role::Data), Some(Role::Read), Some(Role::Columns)];
     for action in [Action::CredentialGet, Action::CredentialEnroll] {
         for role in roles {
             let allows = |uid, channel, object| {
@@ -207,7 +208,7 @@ fn what_belongs_to_a_certificate_is_for_whoever_has_it_and_nothing_else_is() {
     let pins = [own, Pin([3; 32])];
     let object = Object::Owned { name: "hidden/name", uid: Some(991), certificates: &pins };
     let nobodys = Object::Owned { name: "hidden/name", uid: None, certificates: &[] };
-    for role in [None, Some(Role::Admin), Some(Role::Data), Some(Role::Read)] {
+    for role in [None, Some(Role::Admin), Some(Role::Data), Some(Role::Read), Some(Role::Columns)] {
         let allows = |pin, channel, action, object| {
             let asking = Principal { identity: Identity::Certificate(certificate(pin)), role, channel };
             decide(&asking, action, object) == Decision::Allow
@@ -279,6 +280,7 @@ fn model(role: Option<&str>, local: bool, word: &str) -> bool {
             let is_read = ["get", "show", "list"].contains(&verb);
             noun == "status" || word == "key.random" || ["secret", "setting"].contains(&noun) && is_read
         }
+        "columns" => ["status", "key.random", "column.unwrap"].contains(&word),
         _ => false,
     }
 }

@@ -16,6 +16,7 @@ impl Route for wire::IssueRequest {
             wire::Role::Admin => Role::Admin,
             wire::Role::Data => Role::Data,
             wire::Role::Read => Role::Read,
+            wire::Role::Columns => Role::Columns,
         };
         let milliseconds = i64::try_from(self.expires_in_seconds).unwrap_or(i64::MAX).saturating_mul(1000);
         let issue = rule::Issue { role, expires_in_milliseconds: milliseconds, description: self.description };

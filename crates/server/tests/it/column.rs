@@ -107,7 +107,7 @@ async fn a_rotated_master_key() {
     site.stop().await;
 }
 
-/// The role of a proxy opens keys, and does nothing else with master keys.
+/// The role of a proxy opens keys, and does nothing else with master keys; it signs no manifest and reads no secret.
 #[tokio::test]
 async fn who_may() {
     let site = Site::new().await;
@@ -117,10 +117,12 @@ async fn who_may() {
     let admin = ColumnKeys::new(client);
     let made = admin.make("cmk").await.unwrap();
     let data = ColumnKeys::new(site.remote(&site.token(Role::Data).await).await.unwrap());
+    let proxy = ColumnKeys::new(site.remote(&site.token(Role::Columns).await).await.unwrap());
     let read = ColumnKeys::new(site.remote(&site.token(Role::Read).await).await.unwrap());
     assert_eq!(opens(&data, &made).await, Ok(()));
+    assert_eq!(opens(&proxy, &made).await, Ok(()));
     assert_eq!(opens(&read, &made).await, Err(Code::Denied));
-    for keys in [&data, &read] {
+    for keys in [&data, &read, &proxy] {
         assert_eq!(keys.make("cmk").await.map(drop).unwrap_err().code(), Some(Code::Denied));
         let rewrapped = keys.rewrap(&made.path, made.algorithm, &made.envelope, "cmk").await;
         assert_eq!(rewrapped.unwrap_err().code(), Some(Code::Denied));

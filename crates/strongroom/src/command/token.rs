@@ -15,6 +15,7 @@ pub fn run(here: &Here<'_>, token: Token) -> Result<(), Failure> {
                 Role::Admin => WireRole::Admin,
                 Role::Data => WireRole::Data,
                 Role::Read => WireRole::Read,
+                Role::Columns => WireRole::Columns,
             };
             let reply = client.call(&IssueRequest { role, expires_in_seconds: expires, description }).await?;
             if output.is_json() {

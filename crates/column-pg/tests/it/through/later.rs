@@ -50,14 +50,16 @@ async fn a_session_asks_for_encryption_when_it_likes() {
         select substr(value::text, 1, 4) from secrets where id = 2;
         set strongroom.column_encryption = perhaps;
         set local strongroom.column_encryption = enabled;
+        select set_config('strongroom.column_encryption', 'enabled', false);
         select 'still here'";
     let (said, complaints) = psql(&stage, &stage.proxy, statements).await;
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines, ["\\x01", "CANARY-three", "\\x01", "seed-1", "2", "\\x01", "still here"], "{complaints}");
     let complained: Vec<&str> = complaints.lines().filter(|line| line.contains("ERROR")).collect();
-    assert_eq!(complained.len(), 3, "{complaints}");
+    assert_eq!(complained.len(), 4, "{complaints}");
     assert!(complained[0].contains("resultsetonly"), "{complaints}");
     assert!(complained[1].contains("one of enabled, resultsetonly, disabled"), "{complaints}");
+    assert!(complained[3].contains("changed by SET, not by set_config"), "{complaints}");
     stage.assert_nowhere(&["CANARY"]);
 }
 
