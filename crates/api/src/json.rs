@@ -163,7 +163,7 @@ mod tests {
         );
         assert_eq!(
             refusal::<IssueRequest>("{\"role\":\"CANARY\"}"),
-            "unknown word, expected one of `admin`, `data`, `read`, at line 1, column 17"
+            "unknown word, expected one of `admin`, `data`, `read`, `columns`, at line 1, column 17"
         );
     }
 

@@ -55,7 +55,7 @@ pub(super) fn effect(
             Some(Effect::Mode(mode))
         }
         Statement::Setting(Setting::Set { name, local, value }) if !NAMES.contains(&name.as_str()) => {
-            let value = value.clone().filter(|_| !local);
+            let value = value.clone().filter(|value| !local || asks_for_care(name, value));
             Some(Effect::Set { name: name.clone(), value })
         }
         Statement::Setting(Setting::Reset { name }) if name == OPT_IN => Some(Effect::Mode(opted)),
@@ -90,6 +90,11 @@ fn changes_names(tokens: &[Token<'_>]) -> bool {
         "select" | "with" => tokens.iter().any(|token| token.is_word("into") || token.name() == Some("set_config")),
         _ => tokens.iter().any(|token| token.name() == Some("set_config")),
     }
+}
+
+/// Whether a setting for a transaction only counts as if it were for the session: strings may end elsewhere.
+fn asks_for_care(name: &str, value: &str) -> bool {
+    name == "standard_conforming_strings" && !value.eq_ignore_ascii_case("on")
 }
 
 /// Whether a function sets what the session would not hear of.

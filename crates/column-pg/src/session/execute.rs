@@ -87,7 +87,7 @@ impl Session {
             Effect::Set { name, value: Some(value) } if name == "standard_conforming_strings" => {
                 // What follows may be read the other way before the server has said so.
                 if !value.eq_ignore_ascii_case("on") {
-                    self.settings.set(name, value);
+                    self.set(name, value);
                 }
                 Vec::new()
             }

@@ -17,7 +17,7 @@ impl Session {
             return Ok(());
         }
         if !matches!(self.answers.front(), Some(Answer::Own(_))) {
-            self.mode_undone();
+            self.undone();
         }
         self.copying = None;
         let ours = self.copy_error.take();

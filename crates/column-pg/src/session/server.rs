@@ -68,7 +68,7 @@ impl Session {
     fn on_setting(&mut self, message: &[u8]) -> Result<(), Malformed> {
         let (name, value) = backend::parameter_status(message)?;
         if let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(value)) {
-            self.settings.set(name, value);
+            self.told(name, value);
         }
         self.to_client.extend_from_slice(message);
         Ok(())
@@ -359,7 +359,7 @@ impl Session {
                 if self.transaction.names_changed {
                     self.texts.names_changed();
                 }
-                if tag == b"ROLLBACK" { self.mode_undone() } else { self.mode_committed() }
+                if tag == b"ROLLBACK" { self.undone() } else { self.committed() }
             }
             _ => {}
         }
@@ -380,7 +380,7 @@ impl Session {
     fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Mode(mode) => self.set_mode(mode),
-            Effect::Set { name, value: Some(value) } => self.settings.set(&name, &value),
+            Effect::Set { name, value: Some(value) } => self.set(&name, &value),
             Effect::ResetAll => self.set_mode(self.opted),
             Effect::DiscardAll => {
                 self.set_mode(self.opted);
@@ -428,7 +428,7 @@ impl Session {
             let groups_under_way = self.answers.iter().filter(|answer| ends_group(answer)).count() as u64;
             let ended = self.group.number.saturating_sub(groups_under_way);
             self.portals.retain(|_, portal| portal.group >= ended);
-            self.mode_settled();
+            self.settled();
         }
         self.draining = false;
         self.say(message);

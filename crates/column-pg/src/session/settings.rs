@@ -6,7 +6,7 @@ use super::refusal;
 use crate::wire::Report;
 
 /// Settings that the server reports, and those that the client was seen to change.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Settings {
     /// How values are written.
     pub(super) style: Style,
@@ -32,6 +32,13 @@ impl Settings {
         } else {
             self.style.set(name, value);
         }
+    }
+
+    /// Which of two it is is not known: only what both can read is read.
+    pub(super) fn readable_as_both(&mut self, other: &Self) {
+        self.standard_strings &= other.standard_strings;
+        self.server_utf8 &= other.server_utf8;
+        self.style.client_utf8 &= other.style.client_utf8;
     }
 
     /// Whether texts and values can be read at all.

@@ -41,13 +41,13 @@ pub(super) struct Transaction {
     pub(super) in_block: bool,
     /// Whether names were changed since it began.
     pub(super) names_changed: bool,
-    /// Whether the mode was.
-    pub(super) mode: Option<Change>,
+    /// What was before mode or settings were.
+    pub(super) change: Option<Change>,
 }
 
 impl Default for Transaction {
     fn default() -> Self {
-        Self { status: b'I', in_block: false, names_changed: false, mode: None }
+        Self { status: b'I', in_block: false, names_changed: false, change: None }
     }
 }
 

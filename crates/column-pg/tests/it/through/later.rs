@@ -89,6 +89,30 @@ async fn encryption_that_was_put_off_is_back_after_a_rollback() {
     stage.assert_nowhere(&["CANARY-"]);
 }
 
+/// Where strings end is a setting, too, of which the server says nothing when a rollback has left it as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn strings_are_read_as_the_server_reads_them_after_a_rollback() {
+    let test = "strings_are_read_as_the_server_reads_them_after_a_rollback";
+    let Some(stage) = Stage::new(test, TABLES, &[VALUE], Encryption::Enabled).await else { return };
+    // To PostgreSQL the first string ends behind `CANARY-two` when backslashes escape, and before it when they do not.
+    let insert = "insert into secrets (id, kind, value) values (7, 'a\\', 'CANARY-one'), (8, ', --', 'CANARY-two')";
+    let (off, on) = ("set standard_conforming_strings = off", "set standard_conforming_strings = on");
+    for before in [
+        format!("{off}; {on}\\; select 1 / 0;"),
+        format!("{off}; begin; {on}; rollback;"),
+        format!("{off}; begin; savepoint a; {on}; rollback to a;"),
+        format!("{on}; begin; set local standard_conforming_strings = off;"),
+    ] {
+        let (said, why) = psql(&stage, &stage.proxy, &format!("{before}\n{insert}")).await;
+        assert!(said.is_empty() && why.contains("standard_conforming_strings"), "{before}: {said}{why}");
+    }
+    let bytes = "select E'\\\\x41'::bytea";
+    let script = format!("begin; set bytea_output = escape; {bytes}; rollback; {bytes}; {on}; {insert} returning id");
+    let (said, why) = psql(&stage, &stage.proxy, &script).await;
+    assert_eq!(said, "A\n\\x41\n7\n8", "{why}");
+    stage.assert_nowhere(&["CANARY"]);
+}
+
 /// A backup from before a column was encrypted is signed and in order; but what is written to it now would be written in clear.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_backup_is_not_taken_for_the_database_after_a_restart() {
