@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::command::{Failure, cargo, run};
 use crate::tests_run::{self, Scope, Tally};
-use crate::{generated, node, packages, python, service, tidy, workspace};
+use crate::{generated, node, packages, peers, python, service, tidy, workspace};
 
 const WHOLE_WORKSPACE: [&str; 3] = ["--locked", "--workspace", "--all-features"];
 
@@ -73,6 +73,7 @@ pub fn everything() -> Result<(), Failure> {
     report.step("system packages", || packages::ensure(&mut not_run));
     report.step("Python programs", || python::ensure(&mut not_run));
     report.step("Node packages", || node::ensure(&mut not_run));
+    report.step("programs of other implementations", || peers::ensure(&mut not_run));
     report.step("format", format);
     report.step("tidy", tidy::run);
     if report.step("build", build) {

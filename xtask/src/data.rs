@@ -79,6 +79,15 @@ pub struct NodeTool {
 
 pub const NODE_TOOLS: &[NodeTool] = &[NodeTool { name: "tedious", folder: "crates/column/tests/tedious" }];
 
+/// A program of its own that uses another implementation in Rust.
+pub struct Peer {
+    /// Its directory below that of all builds.
+    pub name: &'static str,
+    pub manifest: &'static str,
+}
+
+pub const PEERS: &[Peer] = &[Peer { name: "mssql", manifest: "crates/column/tests/mssql/Cargo.toml" }];
+
 /// A checked-in file that the development binary prints.
 pub struct Generated {
     pub file: &'static str,

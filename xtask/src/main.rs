@@ -8,6 +8,7 @@ mod data;
 mod generated;
 mod node;
 mod packages;
+mod peers;
 mod python;
 mod service;
 mod tests_run;

@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use super::Finding;
-use crate::data::{CRATES, CrateRule, RESERVED, TEST_EDGES};
+use crate::data::{CRATES, CrateRule, PEERS, RESERVED, TEST_EDGES};
 
 const PREFIX: &str = "strongroom-";
 
@@ -15,6 +15,10 @@ pub fn check(path: &str, text: &str) -> Vec<Finding> {
         Ok(manifest) => manifest,
         Err(error) => return vec![Finding::new(path, 0, format!("does not parse: {error}"))],
     };
+    // No part of the product, and none of its crates can name it.
+    if PEERS.iter().any(|peer| peer.manifest == path) {
+        return Vec::new();
+    }
     let Some(name) = crate_name(path) else {
         return Vec::new();
     };

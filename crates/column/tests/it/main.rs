@@ -6,6 +6,8 @@ mod class;
 mod envelope;
 mod fuzz_replay;
 mod manifest;
+mod mssql;
+mod peer;
 mod plain;
 mod plain_postgres;
 mod random;

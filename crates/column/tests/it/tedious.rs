@@ -2,96 +2,19 @@
 //!
 //! `cargo xtask check` installs it, in exactly the versions of `tests/tedious/package-lock.json`.
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use strongroom_column::{CellKey, Mode};
-use strongroom_secret::ColumnKey;
-
-use crate::random::Random;
-use crate::vector::{hex, unhex};
-
-const EXCHANGED: usize = 10_000;
-const KEYS: usize = 20;
-
-struct Case {
-    key: usize,
-    mode: Mode,
-    plain: Vec<u8>,
-}
-
-/// Where the packages are installed, next to the build.
-fn installed() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    target.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target")).join("tedious")
-}
-
-/// The answers to all lines, in order.
-fn ask(lines: &[String]) -> Option<Vec<String>> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tedious/cells.js");
-    let mut node =
-        Command::new("node").arg(script).arg(installed()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
-    let mut input = node.stdin.take()?;
-    let output = BufReader::new(node.stdout.take()?);
-    let answers = std::thread::scope(|scope| {
-        scope.spawn(move || {
-            for line in lines {
-                writeln!(input, "{line}").unwrap();
-            }
-        });
-        output.lines().collect::<Result<Vec<String>, _>>().unwrap()
-    });
-    assert!(node.wait().unwrap().success());
-    Some(answers)
-}
+use crate::peer::{exchange_cells, installed};
 
 #[test]
 fn ten_thousand_cells_each_way() {
-    let packages = installed().join("node_modules/tedious");
+    let packages = installed("tedious").join("node_modules/tedious");
     if !packages.exists() {
         return println!("not run: tedious: {} is not there; `cargo xtask check` makes it", packages.display());
     }
-    let mut random = Random::new(19_022);
-    let keys: Vec<Vec<u8>> = (0..KEYS).map(|_| (0..32).map(|_| random.next() as u8).collect()).collect();
-    let ours: Vec<CellKey> = keys.iter().map(|key| CellKey::derive(&ColumnKey::from_slice(key).unwrap())).collect();
-    let cases: Vec<Case> = (0..EXCHANGED)
-        .map(|_| Case {
-            key: random.below(KEYS as u64) as usize,
-            mode: if random.chance(2) { Mode::Deterministic } else { Mode::Randomized },
-            plain: if random.chance(50) { random.bytes(5000) } else { random.bytes(70) },
-        })
-        .collect();
-    let line = |case: &Case, what: &str, data: &[u8]| {
-        format!("{} {} {what} {}", hex(&keys[case.key]), case.mode as u8, hex(data))
-    };
-
-    let sealed_here: Vec<Vec<u8>> = cases
-        .iter()
-        .map(|case| {
-            let mut cell = Vec::new();
-            ours[case.key].seal(case.mode, &case.plain, &mut cell);
-            cell
-        })
-        .collect();
-    let mut lines: Vec<String> = cases.iter().map(|case| line(case, "seal", &case.plain)).collect();
-    lines.extend(cases.iter().zip(&sealed_here).map(|(case, cell)| line(case, "open", cell)));
-    // That it refuses what it should shows that its answers are its own.
-    let mut changed = sealed_here[0].clone();
-    changed[40] ^= 1;
-    lines.push(line(&cases[0], "open", &changed));
-
-    let Some(answers) = ask(&lines) else { return println!("not run: tedious: node is not there") };
-    assert_eq!(answers.len(), 2 * EXCHANGED + 1);
-    let (theirs, opened) = answers.split_at(EXCHANGED);
-    for (((case, cell), theirs), opened) in cases.iter().zip(&sealed_here).zip(theirs).zip(opened) {
-        let theirs = unhex(theirs);
-        let mut plain = Vec::new();
-        ours[case.key].open(&theirs, &mut plain).unwrap();
-        assert_eq!(plain, case.plain);
-        assert_eq!(case.mode == Mode::Deterministic, theirs == *cell);
-        assert_eq!(unhex(opened), case.plain);
+    let mut node = Command::new("node");
+    node.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tedious/cells.js")).arg(installed("tedious"));
+    if !exchange_cells(node, 19_022) {
+        println!("not run: tedious: node is not there");
     }
-    assert_eq!(opened[EXCHANGED], "refused");
-    println!("{EXCHANGED} cells each way");
 }
