@@ -319,7 +319,7 @@ impl Examination<'_> {
             if facts.last_column.as_ref() != Some(&column.name) && !column.begun {
                 let name = &column.name;
                 let remark = format!(
-                    "{table}: {name} becomes the last column: SELECT * shows it there, and the proxy refuses INSERT and COPY FROM that do not name columns"
+                    "{table}: {name} becomes the last column; where that changes their order, SELECT * shows it, and the proxy refuses INSERT and COPY FROM that do not name columns"
                 );
                 self.preflight.remarks.push(remark);
             }

@@ -1,7 +1,7 @@
 //! Columns that were dropped or renamed on purpose: the manifest follows, because somebody who may sign says so.
 
 use strongroom_column::Class;
-use strongroom_column::manifest::{ManifestColumn, State, VerifyingKey};
+use strongroom_column::manifest::{ManifestColumn, ManifestTable, State, VerifyingKey};
 use tokio_postgres::Client;
 
 use super::error::EnableError;
@@ -44,6 +44,9 @@ pub(super) async fn relist(
             class: class.clone(),
             state: State::Encrypted,
         });
+        // In which order its columns once were, nobody knows any more.
+        let (schema, table) = (target.schema.clone(), target.table.clone());
+        manifest.reordered.push(ManifestTable { schema, table });
         told.push(format!("{} was encrypted already, and is on the manifest now", target.place()));
     }
     next_manifest::tidy_reordered(&mut manifest);

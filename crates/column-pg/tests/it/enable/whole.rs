@@ -131,6 +131,8 @@ async fn tables_that_are_renamed_or_dropped_on_purpose_are_listed_anew() {
     assert_eq!(gone.relisted.len(), 2);
     let found = scene.enable(&["public.c.hidden:deterministic"]).await.unwrap();
     assert_eq!(found.relisted, ["public.c.hidden was encrypted already, and is on the manifest now"]);
+    let newest = scene.sql("select document from strongroom.manifest order by sequence desc limit 1");
+    assert!(newest.contains(r#""reordered":[{"schema":"public","table":"c"}]"#), "{newest}");
     let catalogue = loader.load(&client).await.unwrap();
     assert_eq!(catalogue.refused(), None);
     assert!(catalogue.columns_of(Some("public"), "c").unwrap()[1].1.is_some());
