@@ -135,7 +135,7 @@ fn settings(given: &cli::Proxy) -> Result<Settings, Failure> {
 /// Which manifests were seen, without those that are to be forgotten.
 fn memory(given: &cli::Proxy, place: &Place) -> Result<Memory, Failure> {
     let failed = |error: MemoryError| {
-        let fix = "make it writable for this account, mend or remove it, or name another one with --manifests-seen";
+        let fix = "make it writable for this account; mend it, or remove it, which forgets what was seen; or name another one with --manifests-seen";
         Failure::local("remembering manifests", error, fix)
     };
     let memory = Memory::in_file(given.manifests_seen.clone().map_or_else(|| seen_file(place), Ok)?).map_err(failed)?;
