@@ -184,6 +184,12 @@ pub const TORTURES: &[Torture] = &[
         words: &["test", "--package=strongroom-column-pg", "--test=it", "--", "enable::concurrent", "--nocapture"],
     },
     Torture {
+        name: "enable",
+        rounds: 20,
+        does: "a million rows encrypted under the writes of pgbench, `column enable` killed so many times; no change is lost",
+        words: &["test", "--package=strongroom", "--test=it", "--", "column::killed", "--nocapture"],
+    },
+    Torture {
         name: "schemathesis",
         rounds: 10_000,
         does: "as many requests to each operation, made by schemathesis from the description of the API",

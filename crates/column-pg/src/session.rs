@@ -73,6 +73,17 @@ impl Encryption {
             None
         }
     }
+
+    /// Of two the one by which fewer values could be sent in clear.
+    #[must_use]
+    pub fn more_careful(self, other: Self) -> Self {
+        let care = |mode| match mode {
+            Self::Disabled => 0,
+            Self::ResultSetOnly => 1,
+            Self::Enabled => 2,
+        };
+        if care(self) >= care(other) { self } else { other }
+    }
 }
 
 /// Sessions to which the same text means the same, as long as they change nothing themselves.

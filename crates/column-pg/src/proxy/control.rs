@@ -75,6 +75,15 @@ pub struct Databases {
     tasks: Mutex<JoinSet<()>>,
 }
 
+/// What a database knows of a role that wants to begin a session.
+#[derive(Default)]
+pub struct Role {
+    /// What proves its password; none when there is no such role, or it has no password for SCRAM.
+    pub verifier: Option<Verifier>,
+    /// The settings its sessions in this database begin with (`ALTER ROLE … SET`, `ALTER DATABASE … SET`); the last of a name counts.
+    pub settings: Vec<(String, String)>,
+}
+
 /// One database.
 pub struct Database {
     live: watch::Receiver<Option<Arc<Live>>>,
@@ -139,14 +148,20 @@ impl Database {
         self.live.clone()
     }
 
-    /// The verifier of a role; none when there is no such role, or it has no password for SCRAM.
-    pub async fn verifier(&self, role: &str) -> Result<Option<Verifier>, ControlError> {
+    /// What the database knows of a role, also when there is none of this name.
+    pub async fn role(&self, name: &str) -> Result<Role, ControlError> {
         let live = self.live().await?;
-        let parameters: [&(dyn ToSql + Sync); 1] = [&role];
-        let asked = live.client.query_opt("select strongroom.scram_verifier($1)", &parameters);
-        let row = timeout(PATIENCE, asked).await.map_err(|_| ControlError::Late)?.map_err(|error| failed(&error))?;
-        let text: Option<String> = row.and_then(|row| row.get(0));
-        Ok(text.as_deref().and_then(Verifier::parse))
+        let parameters: [&(dyn ToSql + Sync); 1] = [&name];
+        let asked =
+            timeout(PATIENCE, live.client.query_opt(ROLE, &parameters)).await.map_err(|_| ControlError::Late)?;
+        let Some(row) = asked.map_err(|error| failed(&error))? else { return Ok(Role::default()) };
+        let verifier: Option<String> = row.try_get(0).map_err(|error| failed(&error))?;
+        let settings: Vec<String> = row.try_get(1).map_err(|error| failed(&error))?;
+        let setting = |text: &String| text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Ok(Role {
+            verifier: verifier.as_deref().and_then(Verifier::parse),
+            settings: settings.iter().filter_map(setting).collect(),
+        })
     }
 
     /// Has the catalogue read anew, and waits for it: what it answers was read after it was asked.
@@ -185,6 +200,17 @@ impl Database {
         timeout(PATIENCE, wait).await.map_err(|_| ControlError::Late)?
     }
 }
+
+/// In the order in which PostgreSQL has one take the place of another: for all, for the database, for the role, for both.
+const ROLE: &str = "
+SELECT strongroom.scram_verifier($1),
+       ARRAY (SELECT u.setting
+                FROM pg_catalog.pg_db_role_setting s
+                LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+                LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
+                CROSS JOIN LATERAL unnest(s.setconfig) WITH ORDINALITY AS u (setting, place)
+               WHERE (s.setrole = 0 OR r.rolname = $1) AND (s.setdatabase = 0 OR d.datname = current_database())
+               ORDER BY s.setrole <> 0, s.setdatabase <> 0, u.place)";
 
 /// Looks after one database for as long as the proxy runs.
 struct Keeper {

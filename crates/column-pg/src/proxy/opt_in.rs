@@ -1,4 +1,5 @@
-//! Whether a session is to see columns decrypted: asked for by the client, off when nothing is said.
+//! Whether a session is to see columns decrypted: asked for by the client, by the database for a role, by the listener; off when
+//! nobody does.
 
 use thiserror::Error;
 
@@ -13,8 +14,8 @@ pub const SETTING: &str = "strongroom.column_encryption";
 pub struct Choice {
     /// As the server shall see it.
     pub start: Start,
-    /// What was chosen.
-    pub encryption: Encryption,
+    /// What was chosen, if anything was.
+    pub encryption: Option<Encryption>,
 }
 
 /// A value of the setting that is none.
@@ -22,24 +23,34 @@ pub struct Choice {
 #[error("{SETTING} is `enabled`, `resultsetonly` or `disabled`")]
 pub struct UnknownChoice;
 
-/// Looks, in this order, at the database's name (`app!enabled`), the setting in `options`, the setting as a parameter of its
-/// own, and what the listener does otherwise.
-pub fn choose(mut start: Start, otherwise: Encryption) -> Result<Choice, UnknownChoice> {
-    let mut chosen = None;
+/// What a client chose: looks, in this order, at the database's name (`app!enabled`), the setting in `options`, and the setting
+/// as a parameter of its own.
+pub fn choose(mut start: Start) -> Result<Choice, UnknownChoice> {
+    let mut encryption = None;
     for (name, value) in &mut start.parameters {
         match name.as_str() {
             "database" => {
                 if let Some((database, word)) = value.rsplit_once('!') {
-                    chosen = Some(parse(word)?);
+                    encryption = Some(parse(word)?);
                     *value = database.to_owned();
                 }
             }
-            "options" if chosen.is_none() => chosen = in_options(value)?,
-            setting if setting.eq_ignore_ascii_case(SETTING) && chosen.is_none() => chosen = Some(parse(value)?),
+            "options" if encryption.is_none() => encryption = in_options(value)?,
+            setting if setting.eq_ignore_ascii_case(SETTING) && encryption.is_none() => {
+                encryption = Some(parse(value)?)
+            }
             _ => {}
         }
     }
-    Ok(Choice { start, encryption: chosen.unwrap_or(otherwise) })
+    Ok(Choice { start, encryption })
+}
+
+/// What holds for a client that chose nothing: what the listener does, or what the database has for its role, whichever takes more
+/// care. Whoever administers the database can have a role's columns encrypted (`ALTER ROLE … SET`), and not have them sent in clear.
+pub fn default(listener: Encryption, role: &[(String, String)]) -> Result<Encryption, UnknownChoice> {
+    let ours = role.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case(SETTING));
+    let of_role = ours.map(|(_, word)| parse(word)).transpose()?;
+    Ok(of_role.map_or(listener, |of_role| listener.more_careful(of_role)))
 }
 
 fn parse(word: &str) -> Result<Encryption, UnknownChoice> {
@@ -102,13 +113,32 @@ mod tests {
     }
 
     fn chosen(parameters: &[(&str, &str)]) -> Result<Encryption, UnknownChoice> {
-        choose(start(parameters), Encryption::Disabled).map(|choice| choice.encryption)
+        let choice = choose(start(parameters))?;
+        choice.encryption.map_or_else(|| default(Encryption::Disabled, &[]), Ok)
     }
 
     #[test]
     fn nothing_said_is_what_the_listener_does() {
         assert_eq!(chosen(&[("user", "a"), ("options", "-c work_mem=4MB")]), Ok(Encryption::Disabled));
-        assert_eq!(choose(start(&[]), Encryption::Enabled).map(|choice| choice.encryption), Ok(Encryption::Enabled));
+        assert_eq!(choose(start(&[])).map(|choice| choice.encryption), Ok(None));
+        assert_eq!(default(Encryption::Enabled, &[]), Ok(Encryption::Enabled));
+    }
+
+    #[test]
+    fn what_the_database_has_for_a_role_takes_more_care_or_does_not_count() {
+        let of_role = |listener, word: &str| {
+            let other = ("work_mem".to_owned(), "4MB".to_owned());
+            default(
+                listener,
+                &[(SETTING.to_uppercase(), "resultsetonly".to_owned()), (SETTING.to_owned(), word.to_owned()), other],
+            )
+        };
+        assert_eq!(of_role(Encryption::Disabled, "enabled"), Ok(Encryption::Enabled));
+        assert_eq!(of_role(Encryption::ResultSetOnly, "on"), Ok(Encryption::Enabled));
+        assert_eq!(of_role(Encryption::Enabled, "disabled"), Ok(Encryption::Enabled));
+        assert_eq!(of_role(Encryption::Enabled, "resultsetonly"), Ok(Encryption::Enabled));
+        assert_eq!(of_role(Encryption::Disabled, "disabled"), Ok(Encryption::Disabled));
+        assert_eq!(of_role(Encryption::Disabled, "perhaps"), Err(UnknownChoice));
     }
 
     #[test]
@@ -132,8 +162,8 @@ mod tests {
     #[test]
     fn an_alias_of_the_database_is_taken_off_and_counts_most() {
         let parameters = [("database", "app!enabled"), ("options", "-c strongroom.column_encryption=disabled")];
-        let choice = choose(start(&parameters), Encryption::Disabled).unwrap();
-        assert_eq!(choice.encryption, Encryption::Enabled);
+        let choice = choose(start(&parameters)).unwrap();
+        assert_eq!(choice.encryption, Some(Encryption::Enabled));
         assert_eq!(choice.start.parameter("database"), Some("app"));
     }
 

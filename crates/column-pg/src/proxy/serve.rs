@@ -94,26 +94,27 @@ struct Admitted {
 
 /// Lets a client in, or answers with the message it ends with.
 async fn admit(leg: &mut Leg, start: Start, shared: &Shared) -> Result<Admitted, Bytes> {
-    let (start, encryption) = understood(leg, start, shared).map_err(|refusal| refusal.message())?;
+    let Choice { start, encryption: chosen } = understood(leg, start, shared).map_err(|refusal| refusal.message())?;
     if let Some(negotiation) = start.negotiation() {
         leg.write_all(&negotiation).await.map_err(|_| Bytes::new())?;
     }
     let role = start.parameter("user").unwrap_or_default().to_owned();
     let name = start.parameter("database").unwrap_or(&role).to_owned();
-    let (proven, database) = prove(leg, &role, &name, shared).await?;
+    let (proven, database, of_role) = prove(leg, &role, &name, shared).await?;
+    let encryption = encryption(chosen, &start, &of_role, shared).map_err(|refusal| refusal.message())?;
     let (server, heard) = enter(&start, &proven, shared).await?;
     leg.write_all(&door::authentication(0, &[])).await.map_err(|_| Bytes::new())?;
     let counter = if encryption == Encryption::Disabled { &shared.metrics.relayed } else { &shared.metrics.encrypted };
     Metrics::add(counter);
-    let settings = opt_in::settings(&start);
+    let settings = [of_role, opt_in::settings(&start)].concat();
     let named: Vec<(&str, &str)> =
         start.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let (scope, replication) = (Scope::new(&name, &role, &named), is_replication(&start));
     Ok(Admitted { server, heard, encryption, replication, scope, settings, database })
 }
 
-/// The start as the server shall see it, and whether columns are to be decrypted.
-fn understood(leg: &Leg, start: Start, shared: &Shared) -> Result<(Start, Encryption), Refusal> {
+/// The start as the server shall see it, and whether the client asks for columns to be decrypted.
+fn understood(leg: &Leg, start: Start, shared: &Shared) -> Result<Choice, Refusal> {
     if shared.rules.require_tls && !leg.is_tls() {
         let mut refusal = Refusal::new("28000", "this proxy takes connections with TLS only");
         refusal.hint = Some("Connect with sslmode=require, better verify-full.");
@@ -122,15 +123,27 @@ fn understood(leg: &Leg, start: Start, shared: &Shared) -> Result<(Start, Encryp
     if start.parameter("user").is_none_or(str::is_empty) {
         return Err(Refusal::new("28000", "no PostgreSQL user name specified in startup packet"));
     }
-    let Choice { start, encryption } =
-        opt_in::choose(start, shared.rules.encryption).map_err(|wrong| Refusal::new("22023", wrong.to_string()))?;
-    if is_replication(&start) && encryption != Encryption::Disabled {
+    opt_in::choose(start).map_err(|wrong| Refusal::new("22023", wrong.to_string()))
+}
+
+/// Whether columns are to be decrypted, of a client that has proven who it is.
+fn encryption(
+    chosen: Option<Encryption>,
+    start: &Start,
+    of_role: &[(String, String)],
+    shared: &Shared,
+) -> Result<Encryption, Refusal> {
+    let default = || opt_in::default(shared.rules.encryption, of_role);
+    let encryption = chosen.map_or_else(default, Ok).map_err(|wrong| {
+        Refusal::new("22023", format!("what ALTER ROLE or ALTER DATABASE has set for this role is not known: {wrong}"))
+    })?;
+    if is_replication(start) && encryption != Encryption::Disabled {
         return Err(Refusal::new(
             "0A000",
             "replication connections carry cells as they are; begin them without column encryption",
         ));
     }
-    Ok((start, encryption))
+    Ok(encryption)
 }
 
 /// Whether a session begins for replication.
@@ -138,15 +151,23 @@ fn is_replication(start: &Start) -> bool {
     start.parameter("replication").is_some_and(|word| !matches!(word, "false" | "off" | "no" | "0"))
 }
 
+/// What the database has set for a role's sessions.
+type RoleSettings = Vec<(String, String)>;
+
 /// Has the client prove its password against the verifier of its role.
-async fn prove(leg: &mut Leg, role: &str, name: &str, shared: &Shared) -> Result<(Proven, Arc<Database>), Bytes> {
+async fn prove(
+    leg: &mut Leg,
+    role: &str,
+    name: &str,
+    shared: &Shared,
+) -> Result<(Proven, Arc<Database>, RoleSettings), Bytes> {
     let found = async {
         let database = shared.databases.get(name)?;
-        let verifier = database.verifier(role).await?;
-        Ok((database, verifier))
+        let known = database.role(role).await?;
+        Ok((database, known))
     };
-    let (database, verifier) = match found.await {
-        Ok((database, verifier)) => (database, verifier.unwrap_or_else(|| shared.pretended(role))),
+    let (database, known) = match found.await {
+        Ok(found) => found,
         Err(why) => {
             let why: ControlError = why;
             let mut refusal = Refusal::new("08001", format!("the proxy cannot look at database \"{name}\": {why}"));
@@ -155,8 +176,9 @@ async fn prove(leg: &mut Leg, role: &str, name: &str, shared: &Shared) -> Result
         }
     };
     let tls = shared.client_tls().filter(|_| leg.is_tls());
+    let verifier = known.verifier.unwrap_or_else(|| shared.pretended(role));
     match door::log_in(leg, tls.as_ref(), verifier).await {
-        Ok(proven) => Ok((proven, database)),
+        Ok(proven) => Ok((proven, database, known.settings)),
         Err(Denied::Io(_)) => Err(Bytes::new()),
         Err(Denied::Scram(_) | Denied::Unexpected(_)) => {
             Metrics::add(&shared.metrics.denied);

@@ -45,7 +45,7 @@ impl Session {
     pub(super) fn undone(&mut self) {
         if let Some(change) = &mut self.transaction.change {
             change.undone = true;
-            self.mode = more_careful(self.mode, change.mode);
+            self.mode = self.mode.more_careful(change.mode);
             self.settings.readable_as_both(&change.settings);
         }
     }
@@ -65,13 +65,4 @@ impl Session {
     pub(super) fn committed(&mut self) {
         self.transaction.change = None;
     }
-}
-
-fn more_careful(one: Encryption, other: Encryption) -> Encryption {
-    let care = |mode| match mode {
-        Encryption::Disabled => 0,
-        Encryption::ResultSetOnly => 1,
-        Encryption::Enabled => 2,
-    };
-    if care(one) >= care(other) { one } else { other }
 }

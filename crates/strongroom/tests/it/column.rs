@@ -1,6 +1,8 @@
 //! The commands on columns of a database, as an administrator types them: a file of columns, refusals, a run that is killed,
 //! findings, and back.
 
+mod killed;
+
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};

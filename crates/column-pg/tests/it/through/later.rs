@@ -28,6 +28,49 @@ async fn psql(stage: &Stage, proxy: &Proxy, statements: &str) -> (String, String
     (text(&stdout), text(&stderr))
 }
 
+/// What the database has for a role takes more care than the listener, or does not count; the client's own word does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_may_be_set_to_ask_for_encryption() {
+    let test = "a_role_may_be_set_to_ask_for_encryption";
+    let Some(stage) = Stage::new(test, TABLES, &[VALUE], Encryption::Disabled).await else { return };
+    // A value, or a cell as bytes.
+    let seen = async || psql(&stage, &stage.proxy, "select value from secrets where id = 1").await.0[..4].to_owned();
+    let set = |place: &str, word: &str| {
+        stage.scene.sql(&format!("alter {place} set strongroom.column_encryption = {word}"));
+    };
+    assert_eq!(seen().await, "\\x01");
+    // All roles, the database, the role, the role in the database: the later counts.
+    set("role all", "enabled");
+    assert_eq!(seen().await, "seed");
+    set("database app", "disabled");
+    assert_eq!(seen().await, "\\x01");
+    set("role anna", "resultsetonly");
+    assert_eq!(seen().await, "seed");
+    let compared = "select value from secrets where value = 'CANARY-seven'";
+    let (said, complaints) = psql(&stage, &stage.proxy, compared).await;
+    assert!(said.is_empty() && complaints.contains("resultsetonly"), "{said}{complaints}");
+    set("role anna in database app", "enabled");
+    let (said, complaints) = psql(&stage, &stage.proxy, compared).await;
+    assert_eq!((said.as_str(), complaints.as_str()), ("", ""));
+    let there_and_back =
+        "set strongroom.column_encryption = disabled; select left(value::text, 4) from secrets where id = 1;
+        reset strongroom.column_encryption; select value from secrets where id = 2";
+    let (said, complaints) = psql(&stage, &stage.proxy, there_and_back).await;
+    assert_eq!(said, "\\x01\nseed-2", "{complaints}");
+
+    // Whoever administers the database cannot have values sent in clear: what the listener does counts then.
+    let keys = Arc::clone(&stage.keys) as Arc<dyn Unwrap>;
+    let careful = Proxy::start(settings(&stage.scene, Encryption::Enabled), keys).await.unwrap();
+    set("role anna in database app", "disabled");
+    let careful_too = "select id from secrets where value = 'CANARY-eight' union select 9";
+    assert_eq!(psql(&stage, &careful, careful_too).await.0, "9");
+    set("role anna in database app", "perhaps");
+    let (said, complaints) = psql(&stage, &careful, "select 1").await;
+    assert!(said.is_empty() && complaints.contains("ALTER ROLE or ALTER DATABASE"), "{complaints}");
+    careful.stop().await;
+    stage.assert_nowhere(&["CANARY"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_asks_for_encryption_when_it_likes() {
     let test = "a_session_asks_for_encryption_when_it_likes";
