@@ -24,6 +24,7 @@ pub mod status;
 mod table;
 pub mod target;
 mod verify;
+mod views;
 
 pub use application::Application;
 pub use error::EnableError;

@@ -14,6 +14,7 @@ use super::machine::{Direction, Work};
 use super::next_manifest;
 use super::page::prepare_write;
 use super::table::{ColumnPlan, TablePlan, comment_sql};
+use super::views::{self, Dropped, View};
 use crate::catalogue::quote::{identifier, literal, qualified};
 
 /// Makes the indexes of the new columns, while applications write.
@@ -99,9 +100,8 @@ async fn attempt<S: ColumnKeySource>(
     next_manifest::tidy_reordered(&mut manifest);
     next_manifest::publish(client, work.source, work.public, &manifest, &work.options.manifest_key).await?;
 
-    let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", work.plan.sql());
-    client.batch_execute(&lock).await.map_err(&failed)?;
     let locked = Instant::now();
+    let views = drop_views_and_lock(client, &work.plan).await?;
     let mut converted = 0;
     loop {
         let (found, _) = fill::some(work, client, statement, FEW).await?;
@@ -113,20 +113,58 @@ async fn attempt<S: ColumnKeySource>(
             return Ok(Attempt::TooMuch);
         }
     }
-    let mut statements = Vec::new();
-    statements.push(format!("DROP INDEX {}", qualified(&work.plan.schema, &work.plan.dirty_index())));
-    for column in &work.plan.columns {
-        statements.extend(change_places(work, column));
-    }
+    let dirty = format!("DROP INDEX {}", qualified(&work.plan.schema, &work.plan.dirty_index()));
+    client.batch_execute(&dirty).await.map_err(&failed)?;
+    change_all_places(work, client).await?;
     for index in &work.plan.indexes {
-        statements.push(index.take_place(&work.plan.sql()));
+        client.batch_execute(&index.take_place(&work.plan.sql())).await.map_err(&failed)?;
     }
-    for statement in &statements {
-        client.batch_execute(statement).await.map_err(&failed)?;
-    }
+    views.make_again(client).await?;
     finish_rows(work, client).await?;
     client.batch_execute("COMMIT").await.map_err(&failed)?;
     Ok(Attempt::Done(locked.elapsed()))
+}
+
+/// Drops the views over the columns, makes them again over the columns as they will be, and takes it all back: who has a view that
+/// does what cannot be done with cells hears of it before the table is filled.
+pub(super) async fn rehearse<S>(work: &Work<'_, S>) -> Result<(), EnableError> {
+    let client = &work.writer.client;
+    let failed = EnableError::while_("rehearse the swap");
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        client.batch_execute("BEGIN; SET LOCAL lock_timeout = '2s'").await.map_err(&failed)?;
+        let outcome = async {
+            let columns: Vec<String> = work.plan.columns.iter().map(|column| column.name.clone()).collect();
+            if View::read(client, work.plan.oid, &columns).await?.is_empty() {
+                return Ok(());
+            }
+            let views = drop_views_and_lock(client, &work.plan).await?;
+            change_all_places(work, client).await?;
+            views.make_again(client).await
+        };
+        let outcome = outcome.await;
+        client.batch_execute("ROLLBACK").await.map_err(&failed)?;
+        match outcome {
+            Ok(()) => return Ok(()),
+            Err(error) => again(error, tries, &work.plan)?,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn drop_views_and_lock(client: &Client, plan: &TablePlan) -> Result<Dropped, EnableError> {
+    let views = views::drop_over(client, plan).await?;
+    let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", plan.sql());
+    client.batch_execute(&lock).await.map_err(EnableError::while_("lock the table"))?;
+    Ok(views)
+}
+
+async fn change_all_places<S>(work: &Work<'_, S>, client: &Client) -> Result<(), EnableError> {
+    for statement in work.plan.columns.iter().flat_map(|column| change_places(work, column)) {
+        client.batch_execute(&statement).await.map_err(EnableError::while_("swap the columns"))?;
+    }
+    Ok(())
 }
 
 /// Whether the columns will stand in another order after the swap.

@@ -15,6 +15,7 @@ use super::index::Index;
 use super::machine::{Direction, Options};
 use super::table::{ColumnPlan, TablePlan, is_as_text};
 use super::target::Target;
+use super::views::View;
 use crate::catalogue::quote::qualified;
 
 /// What was found.
@@ -117,6 +118,14 @@ impl Examination<'_> {
         indexes::judge(self.preflight, self.options.direction, &format!("{schema}.{name}"), &mut columns, &indexes);
         let indexes = indexes.into_iter().filter(|index| indexes::keeps(&columns, index)).collect();
         self.remark(&facts, &format!("{schema}.{name}"), &columns);
+        let views = View::read(self.client, facts.oid, &names).await?;
+        if !views.is_empty() {
+            let list: Vec<String> = views.into_iter().map(|view| view.name).collect();
+            let list = list.join(", ");
+            let remark =
+                format!("{schema}.{name}: the views over it ({list}) are made again at the swap, with all they have");
+            self.preflight.remarks.push(remark);
+        }
         let (schema, name) = (schema.to_owned(), name.to_owned());
         self.preflight.tables.push(TablePlan { schema, name, oid: facts.oid, columns, indexes, rows: facts.rows });
         Ok(())
@@ -161,6 +170,11 @@ impl Examination<'_> {
         };
         for reason in dependants::read(self.client, table.oid, facts.number).await? {
             self.preflight.refuse(&place, reason);
+        }
+        for view in View::read(self.client, table.oid, std::slice::from_ref(&target.column)).await? {
+            for obstacle in view.obstacles {
+                self.preflight.refuse(&place, obstacle);
+            }
         }
         for reason in facts.reasons() {
             self.preflight.refuse(&place, reason);

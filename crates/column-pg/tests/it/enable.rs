@@ -6,4 +6,5 @@ mod held;
 mod refusals;
 pub mod scene;
 mod types;
+mod views;
 mod whole;

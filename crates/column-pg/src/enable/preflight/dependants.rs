@@ -22,7 +22,6 @@ fn advice(kind: &str) -> &'static str {
             "an encrypted column has no default and is not computed: drop it, and have the application give the value"
         }
         "pg_constraint" => "cells fulfil no condition and refer to nothing: drop the constraint",
-        "pg_rewrite" => "drop the view or rule, and make it again afterwards",
         "pg_trigger" => "drop the trigger; what it does with the value has to be done where the keys are",
         "pg_policy" => "drop the policy, or have it look at another column",
         "pg_publication_rel" => "take the column out of the publication",
@@ -32,7 +31,7 @@ fn advice(kind: &str) -> &'static str {
     }
 }
 
-// Indexes are judged by themselves, and what is ours goes by itself. Constraints of kind `n` are NOT NULL.
+// Indexes and views are judged by themselves, and what is ours goes by itself. Constraints of kind `n` are NOT NULL.
 const DEPENDANTS: &str = "
 SELECT DISTINCT k.relname::text, pg_describe_object(d.classid, d.objid, d.objsubid)
   FROM pg_depend d
@@ -41,6 +40,7 @@ SELECT DISTINCT k.relname::text, pg_describe_object(d.classid, d.objid, d.objsub
   LEFT JOIN pg_constraint c ON k.relname = 'pg_constraint' AND c.oid = d.objid
   LEFT JOIN pg_trigger t ON k.relname = 'pg_trigger' AND t.oid = d.objid
  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND d.refobjsubid = $2
+   AND k.relname <> 'pg_rewrite'
    AND coalesce(r.relkind NOT IN ('i', 'I'), true)
    AND coalesce(c.contype NOT IN ('p', 'u', 'n'), true)
    AND coalesce(c.conname NOT LIKE 'strongroom\\_%', true)

@@ -106,11 +106,6 @@ pub const PASSWORD: &str = "anna-4711";
 impl Stage {
     /// With this script run in the databases `app` and `plain`, and these columns of `app` encrypted.
     pub async fn new(test: &str, script: &str, columns: &[&str], encryption: Encryption) -> Option<Self> {
-        Self::with(test, script, columns, "", encryption).await
-    }
-
-    /// The same, and another script run in both afterwards.
-    pub async fn with(test: &str, script: &str, columns: &[&str], after: &str, encryption: Encryption) -> Option<Self> {
         let scene = Scene::new(test, script).await?;
         let password = scene.postgres.password();
         scene.sql(&format!(
@@ -120,7 +115,6 @@ impl Stage {
         scene.postgres.psql("plain", script).unwrap();
         scene.enable(columns).await.unwrap();
         for database in ["app", "plain"] {
-            scene.postgres.psql(database, after).unwrap();
             let rights = "grant all on all tables in schema public to anna; grant create on schema public to anna";
             scene.postgres.psql(database, rights).unwrap();
         }

@@ -1,0 +1,234 @@
+//! Views over columns that change. PostgreSQL lets no column go that a view shows, so they are dropped in the transaction of the
+//! swap and made again in it, with all they had; nobody sees the database without them.
+
+use tokio_postgres::{Client, Row};
+
+use super::error::EnableError;
+use super::table::TablePlan;
+use crate::catalogue::quote::qualified;
+use crate::sql;
+
+/// A view, and the statements that make it again.
+pub(super) struct View {
+    oid: u32,
+    /// With its schema, as SQL writes it.
+    pub(super) name: String,
+    /// Why it cannot be made again as it is.
+    pub(super) obstacles: Vec<String>,
+    create: String,
+    owner: String,
+    /// How often it makes text of what is none, or something else of text.
+    conversions: i64,
+}
+
+impl View {
+    /// The views that show any of these columns, or views over them, outermost first: so they can be dropped one after the other,
+    /// and that is the order in which queries lock them.
+    pub(super) async fn read(client: &Client, table: u32, columns: &[String]) -> Result<Vec<Self>, EnableError> {
+        let failed = EnableError::while_("read the views over the columns");
+        let rows = client.query(VIEWS, &[&table, &columns]).await.map_err(&failed)?;
+        let mut views = Vec::new();
+        for row in &rows {
+            let mut view = Self::of(row).map_err(&failed)?;
+            for row in client.query(OTHERS, &[&view.oid]).await.map_err(&failed)? {
+                let other: String = row.try_get(0).map_err(&failed)?;
+                view.obstacles.push(format!("{other} depends on {}: drop it, and make it again afterwards", view.name));
+            }
+            views.push(view);
+        }
+        Ok(views)
+    }
+
+    fn of(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        let (schema, relation): (String, String) = (row.try_get(1)?, row.try_get(2)?);
+        let name = qualified(&schema, &relation);
+        let kind: String = row.try_get(3)?;
+        let (is_owner, of_extension, is_labelled): (bool, bool, bool) =
+            (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?);
+        let drop = "drop it, and make it again afterwards";
+        let checks = [
+            (kind == "m", format!("the materialized view {name} keeps its values in clear: {drop}")),
+            (kind != "m" && kind != "v", format!("a rule of {name} looks at it: {drop}")),
+            (!is_owner, format!("the view {name} shows it, which only the view's owner can make again")),
+            (of_extension, format!("the view {name} shows it, which belongs to an extension")),
+            (is_labelled, format!("the view {name} shows it, which has security labels: {drop}")),
+        ];
+        let obstacles = checks.into_iter().filter(|(stands, _)| *stands).map(|(_, reason)| reason).collect();
+        let (options, definition): (Option<Vec<String>>, String) = (row.try_get(7)?, row.try_get(8)?);
+        let options = options.map(|options| format!(" WITH ({})", options.join(", "))).unwrap_or_default();
+        let create = format!("CREATE VIEW {name}{options} AS {definition}");
+        let (oid, owner, conversions) = (row.try_get(0)?, row.try_get(9)?, row.try_get(10)?);
+        Ok(Self { oid, name, obstacles, create, owner, conversions })
+    }
+}
+
+/// Views that were dropped, in a transaction that is not over.
+pub(super) struct Dropped(Vec<(View, Vec<String>)>);
+
+/// Drops the views over the columns of a table. Comes before the table is locked, since queries lock a view first.
+pub(super) async fn drop_over(client: &Client, plan: &TablePlan) -> Result<Dropped, EnableError> {
+    let columns: Vec<String> = plan.columns.iter().map(|column| column.name.clone()).collect();
+    let mut dropped = Vec::new();
+    for view in View::read(client, plan.oid, &columns).await? {
+        if let Some(obstacle) = view.obstacles.first() {
+            let fix = "then run the same command again".to_owned();
+            return Err(EnableError::State { what: obstacle.clone(), fix });
+        }
+        let failed = EnableError::while_("drop a view");
+        let mut had = Vec::new();
+        for query in [RIGHTS, COMMENTS] {
+            for row in client.query(query, &[&view.oid, &view.name]).await.map_err(&failed)? {
+                had.push(row.try_get(0).map_err(&failed)?);
+            }
+        }
+        client.batch_execute(&format!("DROP VIEW {}", view.name)).await.map_err(&failed)?;
+        dropped.push((view, had));
+    }
+    Ok(Dropped(dropped))
+}
+
+impl Dropped {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Makes them again, innermost first.
+    pub(super) async fn make_again(self, client: &Client) -> Result<(), EnableError> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let failed = EnableError::while_("make a view again");
+        // What a view compares may be of a class now, whose operators are not among the system's.
+        client.batch_execute(WITH_OPERATORS).await.map_err(&failed)?;
+        for (view, had) in self.0.iter().rev() {
+            client.batch_execute(&view.create).await.map_err(|error| not_made(view, error))?;
+            let (name, owner) = (&view.name, &view.owner);
+            client.batch_execute(&format!("ALTER VIEW {name} OWNER TO {owner}")).await.map_err(&failed)?;
+            // New ones may be given rights by default.
+            for row in client.query(HOLDERS, &[&view.name]).await.map_err(&failed)? {
+                let holder: String = row.try_get(0).map_err(&failed)?;
+                client.batch_execute(&format!("REVOKE ALL ON TABLE {name} FROM {holder}")).await.map_err(&failed)?;
+            }
+            for statement in had {
+                client.batch_execute(statement).await.map_err(&failed)?;
+            }
+        }
+        self.judge(client).await?;
+        client.batch_execute("SET LOCAL search_path = pg_catalog, pg_temp").await.map_err(&failed)
+    }
+
+    /// PostgreSQL takes some views over cells that show what nobody wants to see: the text of a cell.
+    async fn judge(&self, client: &Client) -> Result<(), EnableError> {
+        let failed = EnableError::while_("look at a view");
+        let mut found = Vec::new();
+        for (view, _) in &self.0 {
+            let row = client.query_one(MADE, &[&view.name]).await.map_err(&failed)?;
+            let (definition, conversions): (String, i64) =
+                (row.try_get(0).map_err(&failed)?, row.try_get(1).map_err(&failed)?);
+            let encrypted: Vec<String> = row.try_get(2).map_err(&failed)?;
+            let tokens = sql::scan(&definition).unwrap_or_default();
+            let is_column = |name: &str| encrypted.iter().any(|column| column == name);
+            let column = sql::converted(&tokens, &is_column, &|name| name == "strongroom");
+            if conversions > view.conversions || column.is_some() {
+                found.push(view.name.as_str());
+            }
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(impossible(&found.join(", "), "text would be made of cells, or cells of text"))
+    }
+}
+
+/// Views that do what cannot be done with cells.
+fn impossible(views: &str, why: &str) -> EnableError {
+    EnableError::State {
+        what: format!("the view {views} cannot be made over the columns as they will be: {why}"),
+        fix: "change or drop the view, then run the same command again: nothing was swapped".to_owned(),
+    }
+}
+
+fn not_made(view: &View, error: tokio_postgres::Error) -> EnableError {
+    match error.as_db_error() {
+        // Syntax error or access rule violation: types and operators that are not there.
+        Some(answer) if answer.code().code().starts_with("42") => {
+            impossible(&view.name, &format!("{} ({})", answer.message(), answer.code().code()))
+        }
+        _ => EnableError::while_("make a view again")(error),
+    }
+}
+
+const VIEWS: &str = "
+WITH RECURSIVE reached (oid, depth) AS (
+    SELECT w.ev_class, 1
+      FROM pg_depend d
+      JOIN pg_rewrite w ON w.oid = d.objid
+      JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+     WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+       AND d.refobjid = $1 AND a.attname = ANY ($2) AND w.ev_class <> $1
+     UNION
+    SELECT w.ev_class, r.depth + 1
+      FROM reached r
+      JOIN pg_depend d ON d.refobjid = r.oid
+      JOIN pg_rewrite w ON w.oid = d.objid
+     WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND w.ev_class <> r.oid
+       AND r.depth < 100)
+SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, pg_has_role(c.relowner, 'USAGE'),
+       EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'),
+       EXISTS (SELECT FROM pg_seclabel l WHERE l.classoid = 'pg_class'::regclass AND l.objoid = c.oid),
+       c.reloptions, coalesce(pg_get_viewdef(c.oid), ''), quote_ident(pg_get_userbyid(c.relowner)),
+       (SELECT count(*) FROM pg_rewrite w, regexp_matches(w.ev_action::text, '[{]COERCEVIAIO |:opno (2779|2780) ', 'g')
+         WHERE w.ev_class = c.oid AND w.rulename = '_RETURN')
+  FROM (SELECT oid, max(depth) AS depth FROM reached GROUP BY oid) r
+  JOIN pg_class c ON c.oid = r.oid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ ORDER BY r.depth DESC, c.oid";
+
+// A conversion by way of text, and the operators || of a text and anything (2779, 2780).
+const MADE: &str = "
+SELECT pg_get_viewdef(w.ev_class),
+       (SELECT count(*) FROM regexp_matches(w.ev_action::text, '[{]COERCEVIAIO |:opno (2779|2780) ', 'g')),
+       ARRAY (SELECT a.attname::text
+                FROM pg_depend d
+                JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                JOIN pg_type t ON t.oid = a.atttypid
+               WHERE d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+                 AND d.refobjid <> w.ev_class AND t.typnamespace = 'strongroom'::regnamespace)
+  FROM pg_rewrite w WHERE w.ev_class = $1::text::regclass AND w.rulename = '_RETURN'";
+
+/// What depends on a view, or on the type of its rows, and is no view: triggers, defaults, rules, functions, policies.
+const OTHERS: &str = "
+SELECT DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid)
+  FROM pg_depend d
+  LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+ WHERE d.deptype IN ('n', 'a')
+   AND (w.oid IS NULL OR w.ev_class = $1 AND w.rulename <> '_RETURN')
+   AND (d.refclassid = 'pg_class'::regclass AND d.refobjid = $1
+        OR d.refclassid = 'pg_type'::regclass
+           AND d.refobjid IN (SELECT unnest(ARRAY[t.oid, t.typarray]) FROM pg_type t WHERE t.typrelid = $1))
+ ORDER BY 1";
+
+const RIGHTS: &str = "
+SELECT concat('GRANT ', g.privilege_type, g.columns, ' ON TABLE ', $2::text, ' TO ',
+              CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END,
+              CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END)
+  FROM (SELECT x.*, '' AS columns
+          FROM pg_class c CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) x WHERE c.oid = $1
+         UNION ALL
+        SELECT x.*, ' (' || quote_ident(a.attname) || ')'
+          FROM pg_attribute a CROSS JOIN LATERAL aclexplode(a.attacl) x WHERE a.attrelid = $1) g";
+
+const COMMENTS: &str = "
+SELECT concat('COMMENT ON ', CASE WHEN a.attname IS NULL THEN 'VIEW ' || $2::text ELSE 'COLUMN ' || $2::text || '.' || quote_ident(a.attname) END,
+              ' IS ', quote_literal(d.description))
+  FROM pg_description d
+  LEFT JOIN pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid AND d.objsubid > 0
+ WHERE d.classoid = 'pg_class'::regclass AND d.objoid = $1";
+
+const HOLDERS: &str = "
+SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END
+  FROM pg_class c CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) g
+ WHERE c.oid = $1::text::regclass";
+
+const WITH_OPERATORS: &str = "
+SELECT set_config('search_path', 'pg_catalog, ' || quote_ident(operators) || ', pg_temp', true) FROM strongroom.database";
