@@ -12,12 +12,14 @@ pub mod upstream;
 mod control;
 mod heartbeat;
 mod leg;
+mod local;
 mod metrics_page;
 mod serve;
 mod source;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +39,7 @@ use door::ClientTls;
 use heartbeat::Identity;
 use keys::{KeyCache, Unwrap};
 use leg::Socket;
+use local::LocalListener;
 use metrics::Metrics;
 use scram::Verifier;
 use upstream::Upstream;
@@ -52,9 +55,11 @@ const BREATH: Duration = Duration::from_millis(100);
 pub struct Settings {
     /// Where clients are awaited.
     pub listen: SocketAddr,
+    /// Where besides: the folder of a Unix socket.
+    pub socket_folder: Option<PathBuf>,
     /// TLS towards clients.
     pub client_tls: Option<ClientTls>,
-    /// Whether clients without TLS are turned away.
+    /// Whether clients without TLS are turned away that come from the network.
     pub require_tls: bool,
     /// The server behind the proxy.
     pub upstream: Upstream,
@@ -82,6 +87,14 @@ pub enum StartError {
     Listen {
         /// Which.
         address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A Unix socket cannot be listened at.
+    #[error("cannot listen at {}: {source}", path.display())]
+    ListenLocally {
+        /// Which.
+        path: PathBuf,
         /// Why.
         source: io::Error,
     },
@@ -128,6 +141,7 @@ pub struct Proxy {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
     address: SocketAddr,
+    socket: Option<PathBuf>,
     metrics_address: Option<SocketAddr>,
 }
 
@@ -141,6 +155,8 @@ impl Proxy {
         };
         let local = |listener: &TcpListener, asked| listener.local_addr().unwrap_or(asked);
         let address = local(&listener, settings.listen);
+        let socket = settings.socket_folder.map(|folder| local::path(&folder, address.port()));
+        let local_listener = socket.clone().map(bind_locally).transpose()?;
         let metrics_address =
             metrics_listener.as_ref().zip(settings.metrics).map(|(listener, asked)| local(listener, asked));
         let (stop, stopped) = watch::channel(false);
@@ -164,18 +180,24 @@ impl Proxy {
             stopped: stopped.clone(),
         });
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, Arc::clone(&shared), settings.connections));
+        tasks.spawn(accept(listener, local_listener, Arc::clone(&shared), settings.connections));
         tasks.spawn(expire(Arc::clone(&keys), stopped.clone()));
         if let Some(listener) = metrics_listener {
             tasks.spawn(metrics_page::serve(listener, Arc::clone(&shared.metrics), keys, stopped));
         }
-        Ok(Self { shared, stop, tasks, address, metrics_address })
+        Ok(Self { shared, stop, tasks, address, socket, metrics_address })
     }
 
     /// Where clients are awaited.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The Unix socket at which clients are awaited.
+    #[must_use]
+    pub fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
     }
 
     /// Where metrics are served.
@@ -202,26 +224,48 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
 }
 
+fn bind_locally(path: PathBuf) -> Result<LocalListener, StartError> {
+    LocalListener::bind(path.clone()).map_err(|source| StartError::ListenLocally { path, source })
+}
+
+/// The next client, from the network or this host.
+async fn next(listener: &TcpListener, local: Option<&LocalListener>) -> io::Result<Socket> {
+    let from_here = async {
+        match local {
+            Some(local) => local.accept().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        accepted = listener.accept() => accepted.map(|(stream, _)| {
+            let _ = stream.set_nodelay(true);
+            Socket::Tcp(stream)
+        }),
+        accepted = from_here => accepted,
+    }
+}
+
 /// Takes connections until the proxy stops; then waits for the sessions that say farewell.
-async fn accept(listener: TcpListener, shared: Arc<Shared>, most: usize) {
+async fn accept(listener: TcpListener, local: Option<LocalListener>, shared: Arc<Shared>, most: usize) {
     let mut sessions = JoinSet::new();
     let mut stopped = shared.stopped.clone();
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = next(&listener, local.as_ref()) => accepted,
             Some(_) = sessions.join_next() => continue,
             () = stop(&mut stopped) => break,
         };
         match accepted {
-            Ok((stream, _)) if sessions.len() < most => {
-                let _ = stream.set_nodelay(true);
-                sessions.spawn(serve::serve(Socket::Tcp(stream), Arc::clone(&shared)));
+            Ok(socket) if sessions.len() < most => {
+                sessions.spawn(serve::serve(socket, Arc::clone(&shared)));
             }
             // There is no room even to say so in an orderly way: the client has not said yet what it speaks.
             Ok(_) => Metrics::add(&shared.metrics.turned_away),
             Err(_) => sleep(BREATH).await,
         }
     }
+    // Nobody new comes while the others are told.
+    drop((listener, local));
     while sessions.join_next().await.is_some() {}
 }
 

@@ -30,6 +30,12 @@ impl Leg {
     pub fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
     }
+
+    /// Whether the bytes leave this host in clear.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        matches!(self, Self::Clear(Socket::Tcp(_)))
+    }
 }
 
 /// Calls the same method of whichever it is.

@@ -115,7 +115,7 @@ async fn admit(leg: &mut Leg, start: Start, shared: &Shared) -> Result<Admitted,
 
 /// The start as the server shall see it, and whether the client asks for columns to be decrypted.
 fn understood(leg: &Leg, start: Start, shared: &Shared) -> Result<Choice, Refusal> {
-    if shared.rules.require_tls && !leg.is_tls() {
+    if shared.rules.require_tls && leg.is_exposed() {
         let mut refusal = Refusal::new("28000", "this proxy takes connections with TLS only");
         refusal.hint = Some("Connect with sslmode=require, better verify-full.");
         return Err(refusal);

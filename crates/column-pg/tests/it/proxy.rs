@@ -1,7 +1,8 @@
 //! The proxy's door: who gets in, over what, and what goes through when nothing is encrypted.
 
 use std::future::Future;
-use std::path::Path;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -56,6 +57,7 @@ impl Scene {
         let key = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
         Settings {
             listen: "127.0.0.1:0".parse().unwrap(),
+            socket_folder: None,
             require_tls: client_tls.is_some(),
             client_tls,
             upstream: Upstream::of(&control),
@@ -115,14 +117,7 @@ async fn each_client_is_itself_at_the_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn over_tls_the_log_in_is_bound_to_the_certificate() {
     let Some(scene) = scene("over_tls_the_log_in_is_bound_to_the_certificate") else { return };
-    let certificate = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
-    let write = |name: &str, text: String| {
-        let path = scene.folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    let file = write("certificate.pem", certificate.cert.pem());
-    let key = write("key.pem", certificate.signing_key.serialize_pem());
+    let (file, key) = certificate(&scene);
     let tls = ClientTls::read(&file, &key).unwrap();
     let proxy = Proxy::start(scene.settings(Some(tls)), Arc::new(NoKeys)).await.unwrap();
     let full = format!(
@@ -136,8 +131,63 @@ async fn over_tls_the_log_in_is_bound_to_the_certificate() {
     proxy.stop().await;
 }
 
+/// A certificate and its key.
+fn certificate(scene: &Scene) -> (PathBuf, PathBuf) {
+    let certificate = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+    let write = |name: &str, text: String| {
+        let path = scene.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    (write("certificate.pem", certificate.cert.pem()), write("key.pem", certificate.signing_key.serialize_pem()))
+}
+
 fn shown(path: &Path) -> String {
     path.display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_of_the_same_host_find_its_socket() {
+    let Some(scene) = scene("clients_of_the_same_host_find_its_socket") else { return };
+    let (certificate, key) = certificate(&scene);
+    let folder = tempfile::tempdir().unwrap();
+    let with_socket = || {
+        let tls = ClientTls::read(&certificate, &key).unwrap();
+        let settings = scene.settings(Some(tls));
+        Settings { socket_folder: Some(folder.path().to_owned()), ..settings }
+    };
+    let proxy = Proxy::start(with_socket(), Arc::new(NoKeys)).await.unwrap();
+    let socket = proxy.socket().unwrap().to_owned();
+    assert_eq!(socket, folder.path().join(format!(".s.PGSQL.{}", proxy.address().port())));
+    // TLS is asked of those who come over the network.
+    let here = format!("host={}", folder.path().display());
+    let who = "insert into visits values (1); select current_user, inet_client_addr() is not null";
+    let (done, out, complaint) = said(&scene.psql(&proxy, &here, "anna-4711", who).await);
+    assert!(done && out == "anna|t", "{out}{complaint}");
+    let (done, _, complaint) = said(&scene.psql(&proxy, "sslmode=disable", "anna-4711", "select 1").await);
+    assert!(!done && complaint.contains("with TLS only"), "{complaint}");
+    let (done, _, complaint) = said(&scene.psql(&proxy, &here, "wrong", "select 1").await);
+    assert!(!done && complaint.contains("password authentication failed"), "{complaint}");
+
+    // Whoever listens is not pushed aside; what a killed one left behind is; what is no socket stays.
+    let at = proxy.address();
+    let taken = UnixListener::bind(folder.path().join(".s.PGSQL.1")).unwrap();
+    let bind = async |file: &str| {
+        std::fs::rename(folder.path().join(file), &socket).unwrap();
+        Proxy::start(Settings { listen: at, ..with_socket() }, Arc::new(NoKeys)).await
+    };
+    proxy.stop().await;
+    assert!(!socket.exists());
+    let refused = bind(".s.PGSQL.1").await.map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains(socket.to_str().unwrap()) && refused.contains("in use"), "{refused}");
+    drop(taken);
+    std::fs::rename(&socket, folder.path().join(".s.PGSQL.1")).unwrap();
+    let proxy = bind(".s.PGSQL.1").await.unwrap();
+    assert!(said(&scene.psql(&proxy, &here, "anna-4711", "select 1").await).0);
+    proxy.stop().await;
+    std::fs::write(folder.path().join("file"), "text").unwrap();
+    assert!(bind("file").await.is_err());
+    assert_eq!(std::fs::read(&socket).unwrap(), b"text");
 }
 
 #[tokio::test(flavor = "multi_thread")]

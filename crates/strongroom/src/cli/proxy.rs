@@ -11,6 +11,9 @@ pub struct Proxy {
     /// Where clients are awaited
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:6432")]
     pub listen: SocketAddr,
+    /// Listen at a Unix socket in this folder too, named after the port as PostgreSQL's: `psql -h DIR -p PORT`
+    #[arg(long, value_name = "DIR")]
+    pub socket_dir: Option<PathBuf>,
     /// The PostgreSQL server, and the proxy's own role there: postgres://ROLE@HOST:PORT?sslmode=…&sslrootcert=…
     #[arg(long, value_name = "URL")]
     pub upstream: String,
@@ -33,7 +36,7 @@ pub struct Proxy {
     /// Its private key, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
-    /// Turn clients without TLS away
+    /// Turn clients without TLS away, but those at the Unix socket
     #[arg(long, requires = "tls_certificate")]
     pub require_tls: bool,
     /// Listen without TLS on an address that others can reach

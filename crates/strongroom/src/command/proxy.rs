@@ -1,6 +1,5 @@
 //! `proxy`: clients of PostgreSQL see columns decrypted.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +59,7 @@ async fn serve(
     let proxy = Proxy::start(settings, Arc::new(keys))
         .await
         .map_err(|error| Failure::local("starting the proxy", error, "free the address or choose another one"))?;
-    tell(here, proxy.address(), proxy.metrics_address(), hardening);
+    tell(here, &proxy, hardening);
     loop {
         tokio::select! {
             _ = terminated.recv() => break,
@@ -79,10 +78,12 @@ async fn serve(
     Ok(())
 }
 
-fn tell(here: &Here<'_>, address: SocketAddr, metrics: Option<SocketAddr>, hardening: &HardeningReport) {
+fn tell(here: &Here<'_>, proxy: &Proxy, hardening: &HardeningReport) {
+    let (address, metrics) = (proxy.address(), proxy.metrics_address());
     let json = json!({
         "ready": true,
         "address": address.to_string(),
+        "socket": proxy.socket(),
         "metrics": metrics.map(|address| address.to_string()),
         "hardening": hardening.measures.iter().map(|measure| json!({
             "name": measure.name, "applied": measure.applied, "detail": measure.detail,
@@ -90,11 +91,12 @@ fn tell(here: &Here<'_>, address: SocketAddr, metrics: Option<SocketAddr>, harde
     });
     here.output.answer(&json, || {
         let metrics = metrics.map_or_else(String::new, |address| format!("\n  metrics     http://{address}/metrics"));
+        let socket = proxy.socket().map_or_else(String::new, |path| format!("\n  socket      {}", path.display()));
         let missing: String = hardening
             .missing()
             .map(|measure| format!("\n  NOT hardened {}: {}", measure.name, measure.detail))
             .collect();
-        format!("strongroom proxy {}\n  listening   {address}{metrics}{missing}", env!("CARGO_PKG_VERSION"))
+        format!("strongroom proxy {}\n  listening   {address}{socket}{metrics}{missing}", env!("CARGO_PKG_VERSION"))
     });
 }
 
@@ -115,6 +117,7 @@ fn settings(given: &cli::Proxy) -> Result<Settings, Failure> {
     let memory = memory(given, &upstream.place)?;
     Ok(Settings {
         listen: given.listen,
+        socket_folder: given.socket_dir.clone(),
         client_tls: client_tls(given)?,
         require_tls: given.require_tls,
         upstream,

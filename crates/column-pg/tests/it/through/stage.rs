@@ -183,6 +183,7 @@ pub fn settings(scene: &Scene, encryption: Encryption) -> Settings {
     let control = Dsn::parse(&scene.postgres.dsn("proxy", "app")).unwrap();
     Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
+        socket_folder: None,
         require_tls: false,
         client_tls: None,
         upstream: Upstream::of(&control),
