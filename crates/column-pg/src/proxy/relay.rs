@@ -56,25 +56,44 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     poll_fn(|context| {
-        let mut moved = write(server, context, between.to_server()).map_err(Broken::Server)?;
-        moved |= write(client, context, between.to_client()).map_err(Broken::Client)?;
+        let mut moved = write_both(client, server, context, between)?;
+        let mut heard = false;
         if between.to_client().len() < WAITING_BYTES && !between.server_paused() {
             match read(server, context, |bytes| between.server_bytes(bytes)).map_err(Broken::Server)? {
                 Some(0) => return Poll::Ready(Ok(Turn::ServerEnded)),
-                Some(_) => moved = true,
+                Some(_) => heard = true,
                 None => {}
             }
         }
         if between.to_server().len() < WAITING_BYTES && !between.client_paused() {
             match read(client, context, |bytes| between.client_bytes(bytes)).map_err(Broken::Client)? {
                 Some(0) => return Poll::Ready(Ok(Turn::ClientEnded)),
-                Some(_) => moved = true,
+                Some(_) => heard = true,
                 None => {}
             }
+        }
+        if heard {
+            write_both(client, server, context, between)?;
+            moved = true;
         }
         if moved { Poll::Ready(Ok(Turn::Moved)) } else { Poll::Pending }
     })
     .await
+}
+
+fn write_both<C, S>(
+    client: &mut C,
+    server: &mut S,
+    context: &mut Context<'_>,
+    between: &mut impl Between,
+) -> Result<bool, Broken>
+where
+    C: AsyncWrite + Unpin,
+    S: AsyncWrite + Unpin,
+{
+    let to_server = write(server, context, between.to_server()).map_err(Broken::Server)?;
+    let to_client = write(client, context, between.to_client()).map_err(Broken::Client)?;
+    Ok(to_server || to_client)
 }
 
 /// Writes what is there, so far as the side takes it now. Flushes when all is written.
