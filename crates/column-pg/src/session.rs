@@ -7,6 +7,7 @@
 //! statement that was not understood goes through. Which parameter, literal and result column is encrypted PostgreSQL's own
 //! analyser says, before any value is sent (docs/spec/column-protocol.md).
 
+mod again;
 mod analysis;
 mod answer;
 mod bind;
@@ -17,6 +18,7 @@ mod execute;
 mod extended;
 mod failure;
 mod keys;
+mod message;
 mod mode;
 mod own;
 mod piece;
@@ -223,8 +225,7 @@ impl Session {
 
     /// Takes bytes that the client sent.
     pub fn client_bytes(&mut self, bytes: &[u8]) {
-        self.client.extend(bytes);
-        self.pump();
+        self.take_client(bytes);
     }
 
     /// Takes bytes that the server sent.

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use bytes::{BufMut, BytesMut};
+use parking_lot::Mutex;
 
+use super::again::{Again, Bound};
 use super::analysis::{Analysis, Type};
 use super::answer::Answer;
 use super::client::Job;
 use super::keys::Key;
+use super::message::Message;
 use super::rows::{Rows, format};
 use super::statement::{Portal, Statement};
 use super::value::{self, Sealing};
 use super::{Encryption, Session, refusal};
 use crate::catalogue::{ColumnClass, Shape};
-use crate::wire::frontend::{self, BindValues, code_of};
+use crate::wire::frontend::{self, BindUntouched, BindValues, code_of};
 use crate::wire::{Malformed, Report};
 
 /// Why a Bind is not sent now.
@@ -33,10 +35,10 @@ impl From<Report> for Hold {
 }
 
 impl Session {
-    pub(super) fn on_bind(&mut self, message: Bytes) -> Result<(), Malformed> {
+    pub(super) fn on_bind(&mut self, message: Message<'_>) -> Result<(), Malformed> {
         let names = frontend::bind(&message)?;
         let Some(statement) = self.statement_for(names.statement) else {
-            self.job = Some(Job::Again(frontend::BIND, message));
+            self.job = Some(Job::Again(frontend::BIND, message.keep()));
             return Ok(());
         };
         let bound = match self.analysed(&statement) {
@@ -50,6 +52,10 @@ impl Session {
                 self.bind_as_it_is(&message, names.portal, &statement, Some(&analysis));
                 Ok(())
             }
+            Ok(Some(analysis)) if !analysis.seals_any() => {
+                let untouched = names.untouched()?;
+                self.bind_opened((names.portal, names.statement), &untouched, &statement, &analysis)
+            }
             Ok(Some(analysis)) => {
                 let values = names.values()?;
                 self.bind_sealed((names.portal, names.statement), &values, &statement, &analysis)
@@ -57,7 +63,7 @@ impl Session {
         };
         match bound {
             Ok(()) => {}
-            Err(Hold::Wait) => self.job = Some(Job::Again(frontend::BIND, message)),
+            Err(Hold::Wait) => self.job = Some(Job::Again(frontend::BIND, message.keep())),
             Err(Hold::OutOfDate) => self.judge_again(&statement, frontend::BIND, message),
             Err(Hold::Refused(report)) => self.refuse(&report),
         }
@@ -95,6 +101,7 @@ impl Session {
             parameters: true,
             effect: None,
             copy: None,
+            again: Again::default(),
         });
         frontend::write_describe(&mut self.to_server, frontend::Target::Statement, name);
         self.answers.push_back(Answer::DescribeStatement {
@@ -153,6 +160,40 @@ impl Session {
         }
     }
 
+    /// The values go as they are; cells are asked for in binary.
+    fn bind_opened(
+        &mut self,
+        (portal, name): (&[u8], &[u8]),
+        bind: &BindUntouched<'_>,
+        statement: &Arc<Statement>,
+        analysis: &Analysis,
+    ) -> Result<(), Hold> {
+        self.settings.readable()?;
+        if bind.count != analysis.parameters.len() {
+            return Err(refusal::count(bind.count, analysis.parameters.len()).into());
+        }
+        let bound = statement.again.bound(bind.results(), analysis);
+        frontend::write_bind_untouched(&mut self.to_server, (portal, name), bind, &bound.asked);
+        self.bound(portal, statement, Some(bound));
+        Ok(())
+    }
+
+    /// A Bind was sent whose values or formats are the session's.
+    fn bound(&mut self, portal: &[u8], statement: &Arc<Statement>, bound: Option<Arc<Bound>>) {
+        let rows = bound.as_ref().map(|bound| bound.rows.clone()).unwrap_or_default();
+        let made = Portal {
+            rows: Mutex::new(Some(rows)),
+            bound,
+            statement: Some(Arc::clone(statement)),
+            group: self.group.number,
+            ..Portal::default()
+        };
+        self.put_portal(portal, made);
+        self.answers.push_back(Answer::Bind { portal: portal.into() });
+        self.group.begun = true;
+        self.group.flushed = false;
+    }
+
     fn bind_sealed(
         &mut self,
         (portal, name): (&[u8], &[u8]),
@@ -165,26 +206,10 @@ impl Session {
             return Err(refusal::count(bind.values.len(), analysis.parameters.len()).into());
         }
         let (formats, values) = self.sealed_values(bind, statement, analysis)?;
-        let fields = analysis.fields.as_deref().unwrap_or_default();
-        let wanted = &bind.results;
-        let bound = Portal {
-            wanted: analysis.opens().then(|| wanted.clone()),
-            statement: Some(Arc::clone(statement)),
-            group: self.group.number,
-            ..Portal::default()
-        };
-        let asked: Vec<i16> = if analysis.opens() {
-            let code = |(index, kind): (usize, &Type)| if kind.is_class() { 1 } else { code_of(wanted, index) };
-            analysis.types.iter().enumerate().map(code).collect()
-        } else {
-            wanted.clone()
-        };
-        *bound.rows.lock() = Some(Rows::new(fields, &analysis.types, Some(&asked), Some(wanted)));
-        self.put_portal(portal, bound);
-        frontend::write_bind(&mut self.to_server, (portal, name), &formats, (bind.values.len(), &values), &asked);
-        self.answers.push_back(Answer::Bind { portal: portal.into() });
-        self.group.begun = true;
-        self.group.flushed = false;
+        let opened = analysis.opens().then(|| statement.again.bound(bind.results.iter().copied(), analysis));
+        let asked = opened.as_ref().map_or(&bind.results, |opened| &opened.asked);
+        frontend::write_bind(&mut self.to_server, (portal, name), &formats, (bind.values.len(), &values), asked);
+        self.bound(portal, statement, opened);
         Ok(())
     }
 
@@ -195,11 +220,6 @@ impl Session {
         statement: &Statement,
         analysis: &Analysis,
     ) -> Result<(Vec<i16>, BytesMut), Hold> {
-        if !analysis.seals_any() {
-            let mut values = BytesMut::new();
-            bind.values.iter().for_each(|value| put(&mut values, *value));
-            return Ok((bind.formats.clone(), values));
-        }
         if self.mode == Encryption::ResultSetOnly {
             return Err(refusal::results_only().into());
         }

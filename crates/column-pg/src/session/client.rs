@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::answer::Answer;
 use super::extended::ParseJob;
+use super::message::Message;
 use super::simple::QueryJob;
 use super::statement::Statement;
 use super::turn::Asked;
@@ -35,7 +36,7 @@ const FIRST_OWN_FUNCTION: u32 = 16_384;
 
 impl Session {
     /// Takes one message of the client.
-    pub(super) fn on_client(&mut self, tag: u8, message: Bytes) {
+    pub(super) fn on_client(&mut self, tag: u8, message: Message<'_>) {
         if self.group.skipping && !matches!(tag, frontend::SYNC | frontend::TERMINATE) {
             return;
         }
@@ -43,7 +44,7 @@ impl Session {
             frontend::PARSE => self.on_parse(message),
             frontend::BIND => self.on_bind(message),
             frontend::DESCRIBE => self.on_describe(message),
-            frontend::EXECUTE => self.on_execute(message),
+            frontend::EXECUTE => self.on_execute(&message),
             frontend::CLOSE => self.on_close(&message),
             frontend::FLUSH => {
                 self.forward(&message);
@@ -70,12 +71,12 @@ impl Session {
     /// Goes on with what waits.
     pub(super) fn resume(&mut self, job: Job) {
         match job {
-            Job::Again(tag, message) => self.on_client(tag, message),
+            Job::Again(tag, message) => self.on_client(tag, Message::of(&message)),
             Job::Parse(job) => self.go_on_parsing(job),
             Job::Query(job) => self.go_on_querying(job),
             Job::Reload { tag, message, arrived: true } => {
                 self.reloaded = true;
-                self.on_client(tag, message);
+                self.on_client(tag, Message::of(&message));
             }
             waiting @ Job::Reload { .. } => self.job = Some(waiting),
         }
@@ -123,7 +124,7 @@ impl Session {
         self.group.flushed = true;
     }
 
-    fn on_close(&mut self, message: &Bytes) -> Result<(), Malformed> {
+    fn on_close(&mut self, message: &[u8]) -> Result<(), Malformed> {
         let (target, name) = frontend::target(message)?;
         let forgotten = match target {
             Target::Statement => self.statements.remove(name),
@@ -137,7 +138,7 @@ impl Session {
         Ok(())
     }
 
-    fn on_function_call(&mut self, message: &Bytes) -> Result<(), Malformed> {
+    fn on_function_call(&mut self, message: &[u8]) -> Result<(), Malformed> {
         let function = Reader::of_message(message)?.u32()?;
         if function >= FIRST_OWN_FUNCTION && self.mode != super::Encryption::Disabled {
             self.refuse_query(refusal::function_call().error());

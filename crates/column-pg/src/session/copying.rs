@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes};
+use bytes::BufMut;
 use strongroom_column::{CellKey, Format, Style};
 
 use super::answer::Answer;
 use super::client::Job;
 use super::keys::Key;
+use super::message::Message;
 use super::turn::Step;
 use super::{Session, refusal};
 use crate::catalogue::ColumnClass;
@@ -167,7 +168,7 @@ impl Session {
     }
 
     /// Takes CopyData, CopyDone or CopyFail of the client.
-    pub(super) fn on_copy_in(&mut self, tag: u8, message: Bytes) -> Result<(), Malformed> {
+    pub(super) fn on_copy_in(&mut self, tag: u8, message: Message<'_>) -> Result<(), Malformed> {
         match self.copying.take() {
             Some(Copying::Through { reads: true }) => {
                 self.to_server.extend_from_slice(&message);
@@ -187,7 +188,7 @@ impl Session {
                 // them itself: they must not go to it unsealed.
                 if !self.answers.is_empty() {
                     self.flush();
-                    self.job = Some(Job::Again(tag, message));
+                    self.job = Some(Job::Again(tag, message.keep()));
                 }
             }
         }

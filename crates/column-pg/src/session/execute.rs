@@ -3,23 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
-
 use super::Session;
 use super::answer::Answer;
 use super::client::Job;
 use super::effect::Effect;
+use super::message::Message;
 use super::statement::{Portal, Statement};
 use crate::wire::Malformed;
 use crate::wire::frontend::{self, Target};
 
 impl Session {
-    pub(super) fn on_describe(&mut self, message: Bytes) -> Result<(), Malformed> {
+    pub(super) fn on_describe(&mut self, message: Message<'_>) -> Result<(), Malformed> {
         let (target, name) = frontend::target(&message)?;
         let answer = match target {
             Target::Statement => {
                 let Some(statement) = self.statement_for(name) else {
-                    self.job = Some(Job::Again(frontend::DESCRIBE, message));
+                    self.job = Some(Job::Again(frontend::DESCRIBE, message.keep()));
                     return Ok(());
                 };
                 if let Some(report) = statement.refused.get() {
@@ -40,8 +39,8 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn on_execute(&mut self, message: Bytes) -> Result<(), Malformed> {
-        let (name, _) = frontend::execute(&message)?;
+    pub(super) fn on_execute(&mut self, message: &[u8]) -> Result<(), Malformed> {
+        let (name, _) = frontend::execute(message)?;
         let portal = self.portal(name);
         if portal.rows.lock().is_none() && !portal.described.swap(true, Ordering::Relaxed) {
             frontend::write_describe(&mut self.to_server, Target::Portal, name);
@@ -49,7 +48,7 @@ impl Session {
         }
         let effect = portal.statement.as_ref().and_then(|statement| statement.effect.clone());
         let forgotten = effect.as_ref().map(|effect| self.before(effect)).unwrap_or_default();
-        self.forward(&message);
+        self.forward(message);
         self.answers.push_back(Answer::Execute { portal, effect, forgotten });
         Ok(())
     }

@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use super::again::Again;
 use super::analysis::Analysis;
 use super::answer::Answer;
 use super::client::Job;
 use super::effect::{Effect, effect};
+use super::message::Message;
 use super::piece::Judged;
 use super::resolve::{Progress, sent_types};
 use super::settle::Settled;
@@ -39,7 +41,7 @@ struct Text {
 }
 
 impl Session {
-    pub(super) fn on_parse(&mut self, message: Bytes) -> Result<(), Malformed> {
+    pub(super) fn on_parse(&mut self, message: Message<'_>) -> Result<(), Malformed> {
         let parse = frontend::parse(&message)?;
         let sql = match self.readable_text(parse.sql) {
             Ok(sql) => sql,
@@ -54,9 +56,9 @@ impl Session {
                 self.parse_as_it_is(&message, parse.name, sql, parse.types, effect, parameters);
             }
             Ok(Text { judged, effect, .. }) => {
-                let (name, sql) = (message.slice_ref(parse.name), sql.into());
+                let (name, sql) = (Bytes::copy_from_slice(parse.name), sql.into());
                 let declared = parse.types;
-                let message = (frontend::PARSE, message);
+                let message = (frontend::PARSE, message.keep());
                 let job = ParseJob { message, name, sql, declared, judged, effect, own: false };
                 self.go_on_parsing(Box::new(job));
             }
@@ -176,6 +178,7 @@ impl Session {
             parameters: true,
             effect,
             copy: None,
+            again: Again::default(),
         }
     }
 
@@ -211,7 +214,7 @@ impl Session {
         let statement = Arc::new(Statement { gated: true, parameters: analysed, copy, key, ..statement });
         self.put_statement(statement, own);
         if own {
-            self.on_client(tag, message);
+            self.on_client(tag, Message::of(&message));
         }
     }
 
@@ -228,7 +231,7 @@ impl Session {
     }
 
     /// Judges a statement once more, and parses it once more if its text names what may be encrypted now; `message` waits.
-    pub(super) fn judge_again(&mut self, statement: &Arc<Statement>, tag: u8, message: Bytes) {
+    pub(super) fn judge_again(&mut self, statement: &Arc<Statement>, tag: u8, message: Message<'_>) {
         let judged = match &statement.sql {
             Some(sql) => self.read_text(sql, &statement.declared),
             None => Ok(Text { judged: Judged::Passes, effect: None, parameters: true }),
@@ -250,7 +253,7 @@ impl Session {
                 let sql = statement.sql.clone().unwrap_or_default();
                 let name = Bytes::copy_from_slice(&statement.name);
                 let declared = statement.declared.clone();
-                let job = ParseJob { message: (tag, message), name, sql, declared, judged, effect, own: true };
+                let job = ParseJob { message: (tag, message.keep()), name, sql, declared, judged, effect, own: true };
                 self.go_on_parsing(Box::new(job));
             }
         }

@@ -17,7 +17,8 @@ use crate::wire::{Malformed, Reader, Report, frame};
 /// What is done with each column of a result.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rows {
-    columns: Vec<Option<Opening>>,
+    /// None when all go through as they are.
+    columns: Option<Arc<[Option<Opening>]>>,
 }
 
 /// A column that is opened.
@@ -64,12 +65,12 @@ impl Rows {
             let (class, shape) = (Arc::clone(class), *shape);
             Some(Opening { name: field.name.clone(), class, shape, came: format(came), wanted: format(wanted) })
         };
-        Self { columns: fields.iter().zip(types).enumerate().map(opening).collect() }
+        Self { columns: Some(fields.iter().zip(types).enumerate().map(opening).collect()) }
     }
 
     /// Whether rows go through as they are.
     pub(super) fn untouched(&self) -> bool {
-        self.columns.is_empty()
+        self.columns.is_none()
     }
 
     /// Writes the row as the client asked for it. `out` is as before when it is not written.
@@ -81,18 +82,19 @@ impl Rows {
         scratch: &mut value::Scratch,
         out: &mut BytesMut,
     ) -> Result<(), Stop> {
-        for opening in self.columns.iter().flatten() {
+        let columns = self.columns.as_deref().unwrap_or_default();
+        for opening in columns.iter().flatten() {
             opening.key(keys)?;
         }
         let (count, mut values) = backend::data_row(message)?;
-        if count != self.columns.len() {
+        if count != columns.len() {
             return Err(Stop::Changed);
         }
         let before = out.len();
         let mut written = Ok(());
         frame::write(out, backend::DATA_ROW, |out| {
             out.put_u16(u16::try_from(count).unwrap_or(u16::MAX));
-            written = self.columns.iter().try_for_each(|column| match column {
+            written = columns.iter().try_for_each(|column| match column {
                 None => copy(&mut values, out),
                 Some(opening) => opening.open(&mut values, keys, style, scratch, out),
             });

@@ -128,8 +128,31 @@ impl Session {
     }
 
     fn on_row_description(&mut self, message: &[u8]) -> Result<Step, Malformed> {
+        if self.described_again(message) {
+            return Ok(Step::Done);
+        }
         let fields = backend::row_description(message)?;
         self.on_columns(Some(fields), message)
+    }
+
+    /// Whether a portal is described as its statement's last one was.
+    fn described_again(&mut self, message: &[u8]) -> bool {
+        let Some(Answer::DescribePortal { portal, own }) = self.answers.front() else { return false };
+        let Some(statement) = portal.statement.as_ref().filter(|statement| !self.out_of_date(statement)) else {
+            return false;
+        };
+        let shows = !own && !self.draining;
+        let known =
+            statement.again.described(message, (&self.catalogue, self.mode), portal.bound.as_ref(), |shown, rows| {
+                if shows {
+                    self.to_client.extend_from_slice(shown);
+                }
+                *portal.rows.lock() = Some(rows);
+            });
+        if known.is_some() {
+            self.answers.pop_front();
+        }
+        known.is_some()
     }
 
     /// The end of a description: columns, or none.
@@ -171,14 +194,21 @@ impl Session {
         let Some(Answer::DescribePortal { portal, own }) = self.answers.pop_front() else {
             return;
         };
-        let wanted = portal.wanted.clone();
-        let rows = fields.map(|fields| Rows::new(fields, types, None, wanted.as_deref()));
-        *portal.rows.lock() = Some(rows.unwrap_or_default());
-        if !own {
-            match fields {
-                Some(fields) => self.say_columns(fields, types, message, wanted.as_deref()),
-                None => self.say(message),
-            }
+        let wanted = portal.bound.as_ref().map(|bound| bound.wanted.as_slice());
+        let rows = fields.map(|fields| Rows::new(fields, types, None, wanted)).unwrap_or_default();
+        *portal.rows.lock() = Some(rows.clone());
+        if own || self.draining {
+            return;
+        }
+        let Some(fields) = fields else {
+            self.say(message);
+            return;
+        };
+        let before = self.to_client.len();
+        self.say_columns(fields, types, message, wanted);
+        if let Some(statement) = portal.statement.as_ref().filter(|statement| !self.out_of_date(statement)) {
+            let shown = self.to_client.get(before..).unwrap_or_default();
+            statement.again.remember(message, (&self.catalogue, self.mode), portal.bound.as_ref(), (shown, &rows));
         }
     }
 

@@ -11,6 +11,7 @@ use super::analysis::Analysis;
 use super::answer::{Answer, QueryAnswer};
 use super::client::Job;
 use super::effect::Effect;
+use super::message::Message;
 use super::piece::Judged;
 use super::resolve::Progress;
 use super::rows::Rows;
@@ -31,9 +32,9 @@ pub(super) struct QueryJob {
 }
 
 impl Session {
-    pub(super) fn on_query(&mut self, message: Bytes) -> Result<(), Malformed> {
+    pub(super) fn on_query(&mut self, message: Message<'_>) -> Result<(), Malformed> {
         let sql = frontend::query(&message)?;
-        let job = self.readable_text(sql).and_then(|sql| self.read_query(&message, sql));
+        let job = self.readable_text(sql).and_then(|sql| self.read_query(message, sql));
         match job {
             Err(report) => self.refuse_query(report.error()),
             Ok(job) if job.waiting.is_empty() => self.send_query(&message, job.answer),
@@ -42,14 +43,14 @@ impl Session {
         Ok(())
     }
 
-    fn read_query(&self, message: &Bytes, sql: &str) -> Result<QueryJob, Report> {
+    fn read_query(&self, message: Message<'_>, sql: &str) -> Result<QueryJob, Report> {
         let tokens = match sql::scan(sql) {
             Ok(tokens) => tokens,
             Err(_) if self.mode == Encryption::Disabled => Vec::new(),
             Err(error) => return Err(refusal::unreadable(&error)),
         };
         let mut job = QueryJob {
-            message: message.clone(),
+            message: message.keep(),
             sql: sql.into(),
             waiting: VecDeque::new(),
             replacements: Vec::new(),

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 
 use super::Encryption;
+use super::again::{Again, Bound};
 use super::analysis::Analysis;
 use super::copying::CopyPlan;
 use super::effect::Effect;
@@ -46,6 +47,8 @@ pub(super) struct Statement {
     pub(super) effect: Option<Effect>,
     /// What is done with the rows of a COPY.
     pub(super) copy: Option<Arc<CopyPlan>>,
+    /// What was worked out the last time.
+    pub(super) again: Again,
 }
 
 impl Statement {
@@ -63,8 +66,8 @@ impl Statement {
 pub(super) struct Portal {
     /// What is done with its rows, when it is known; as the server describes them, not as they were remembered, if it does.
     pub(super) rows: Mutex<Option<Rows>>,
-    /// The formats the client asked for, where the session asked the server for others.
-    pub(super) wanted: Option<Vec<i16>>,
+    /// The formats of the result, where the session asks the server for others than the client asked for.
+    pub(super) bound: Option<Arc<Bound>>,
     /// The statement it was bound from.
     pub(super) statement: Option<Arc<Statement>>,
     /// The group of messages in which it was bound.

@@ -1,6 +1,6 @@
 //! How the session goes on: bytes that wait, groups of messages, the state of the transaction.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 
 use super::mode::Change;
 use super::{HELD_BYTES, Session};
@@ -76,21 +76,16 @@ impl Inbox {
     pub(super) fn paused(&self, waits: bool) -> bool {
         waits && self.held.len() >= HELD_BYTES
     }
-
-    /// The next whole message.
-    pub(super) fn next(&mut self) -> Result<Option<(u8, Bytes)>, Malformed> {
-        let Some(Header { tag, length }) = frame::header(&self.held)? else {
-            return Ok(None);
-        };
-        if self.held.len() < length {
-            self.held.reserve(length - self.held.len());
-            return Ok(None);
-        }
-        Ok(Some((tag, self.held.split_to(length).freeze())))
-    }
 }
 
 impl Session {
+    /// Takes bytes of the client's behind those that wait.
+    pub(super) fn take_client(&mut self, bytes: &[u8]) {
+        let used = if self.client.held.is_empty() && self.job.is_none() { self.read_client(bytes) } else { 0 };
+        self.client.extend(bytes.get(used..).unwrap_or_default());
+        self.pump();
+    }
+
     /// Goes on with the client's messages as far as that is possible.
     pub(super) fn pump(&mut self) {
         while self.ending.is_none() {
@@ -99,17 +94,39 @@ impl Session {
                 if self.job.is_some() {
                     return;
                 }
-                continue;
             }
-            match self.client.next() {
-                Ok(Some((tag, message))) => {
+            if self.client.held.is_empty() {
+                return;
+            }
+            let mut held = std::mem::take(&mut self.client.held);
+            let used = self.read_client(&held);
+            held.advance(used);
+            if !held.is_empty() {
+                self.client.held = held;
+            }
+            if self.job.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Deals with messages at the front of `bytes` until one has to wait; how many bytes were dealt with.
+    fn read_client(&mut self, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        while self.ending.is_none() && self.job.is_none() {
+            let rest = bytes.get(at..).unwrap_or_default();
+            match frame::header(rest) {
+                Ok(Some(Header { tag, length })) => {
+                    let Some(message) = rest.get(..length) else { break };
+                    at += length;
                     self.reloaded = false;
-                    self.on_client(tag, message);
+                    self.on_client(tag, message.into());
                 }
-                Ok(None) => return,
+                Ok(None) => break,
                 Err(malformed) => self.end("08P01", format!("the client sent no message of the protocol: {malformed}")),
             }
         }
+        at
     }
 
     /// Goes on with the server's messages: those that wait, then `bytes`.

@@ -1,5 +1,7 @@
 //! Messages of the client: those the session looks at are read, those it sends itself are written.
 
+use std::cmp::Ordering;
+
 use bytes::{BufMut, BytesMut};
 
 use super::{Malformed, Reader, frame};
@@ -73,6 +75,24 @@ pub struct BindValues<'a> {
     pub results: Vec<i16>,
 }
 
+/// The rest of a Bind message whose values stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BindUntouched<'a> {
+    /// How many values there are.
+    pub count: usize,
+    /// Formats and values, as they were sent.
+    values: &'a [u8],
+    /// Format codes of the results, as they were sent.
+    results: &'a [[u8; 2]],
+}
+
+impl BindUntouched<'_> {
+    /// Format codes of the results.
+    pub fn results(&self) -> impl Iterator<Item = i16> + Clone {
+        self.results.iter().map(|code| i16::from_be_bytes(*code))
+    }
+}
+
 /// Reads a Parse message.
 ///
 /// # Errors
@@ -110,6 +130,30 @@ impl<'a> BindNames<'a> {
         body.end()?;
         Ok(BindValues { formats, values, results })
     }
+
+    /// Reads how many values there are, and where they end.
+    ///
+    /// # Errors
+    /// [`Malformed`] when formats and values do not have their form.
+    pub fn untouched(&self) -> Result<BindUntouched<'a>, Malformed> {
+        let mut body = self.rest;
+        skip_codes(&mut body)?;
+        let count = body.count()?;
+        (0..count).try_for_each(|_| body.value().map(drop))?;
+        let whole = self.rest.rest();
+        let values = whole.get(..whole.len() - body.rest().len()).unwrap_or_default();
+        let codes = body.count()?;
+        let (results, odd) = body.rest().as_chunks();
+        match results.len().cmp(&codes) {
+            Ordering::Less => Err(Malformed::Short),
+            Ordering::Equal if odd.is_empty() => Ok(BindUntouched { count, values, results }),
+            Ordering::Equal | Ordering::Greater => Err(Malformed::Long),
+        }
+    }
+}
+
+fn skip_codes(body: &mut Reader<'_>) -> Result<(), Malformed> {
+    (0..body.count()?).try_for_each(|_| body.i16().map(drop))
 }
 
 fn codes(body: &mut Reader<'_>) -> Result<Vec<i16>, Malformed> {
@@ -194,6 +238,17 @@ pub fn write_bind(out: &mut BytesMut, names: (&[u8], &[u8]), formats: &[i16], va
         formats.iter().for_each(|code| out.put_i16(*code));
         count(out, values.0);
         out.put_slice(values.1);
+        count(out, results.len());
+        results.iter().for_each(|code| out.put_i16(*code));
+    });
+}
+
+/// Writes a Bind message with values as they were sent.
+pub fn write_bind_untouched(out: &mut BytesMut, names: (&[u8], &[u8]), bind: &BindUntouched<'_>, results: &[i16]) {
+    frame::write(out, BIND, |out| {
+        string(out, names.0);
+        string(out, names.1);
+        out.put_slice(bind.values);
         count(out, results.len());
         results.iter().for_each(|code| out.put_i16(*code));
     });
