@@ -10,6 +10,7 @@ mod error;
 mod fill;
 mod index;
 pub mod keys;
+mod lag;
 mod machine;
 mod next_manifest;
 mod page;

@@ -166,6 +166,19 @@ pub fn seconds(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(wrong)
 }
 
+/// A number of bytes, perhaps with `K`, `M` or `G` for powers of 1024.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is not a size; write a number of bytes, or one with K, M or G, such as 256M");
+    let (number, factor) = match text.strip_suffix(['K', 'M', 'G']) {
+        Some(number) if text.ends_with('K') => (number, 1 << 10),
+        Some(number) if text.ends_with('M') => (number, 1 << 20),
+        Some(number) => (number, 1 << 30),
+        None => (text, 1),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(factor).ok_or_else(wrong)
+}
+
 /// Asks a person at a terminal; without one the answer is no.
 pub fn confirmed(question: &str, output: &Output) -> bool {
     if !std::io::stdin().is_terminal() {
@@ -178,7 +191,7 @@ pub fn confirmed(question: &str, output: &Output) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::seconds;
+    use super::{bytes, seconds};
 
     #[test]
     fn times() {
@@ -187,6 +200,16 @@ mod tests {
         assert_eq!(seconds("2d"), Ok(172_800));
         for wrong in ["", "h", "8", "8w", "-1h", "1é", "99999999999999999999d"] {
             assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(bytes("256M"), Ok(268_435_456));
+        assert_eq!(bytes("0"), Ok(0));
+        assert_eq!(bytes("1G"), Ok(1 << 30));
+        for wrong in ["", "M", "-1", "1T", "1 M", "1é", "99999999999999999999", "18446744073709551615K"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -70,6 +70,30 @@ impl Postgres {
         Err(why)
     }
 
+    /// A standby of this one, which replays what is written here.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn standby(&self) -> Result<Self, String> {
+        let account = Account::for_server()?;
+        let folder = tempfile::tempdir().map_err(|error| format!("making a folder: {error}"))?;
+        account.own(folder.path())?;
+        let (programs, data) = (self.cluster.programs.clone(), folder.path().join("data"));
+        let mut backup = account.command(&programs.join("pg_basebackup"));
+        let port = self.port.to_string();
+        backup.args(["--no-sync", "--checkpoint=fast", "--write-recovery-conf", "-h", "127.0.0.1", "-p", &port]);
+        backup.args(["-U", cluster::SUPERUSER, "-D"]).arg(&data).env("PGPASSWORD", self.password());
+        let output = backup.current_dir(folder.path()).stdin(Stdio::null()).output();
+        let output = output.map_err(|error| format!("pg_basebackup: {error}"))?;
+        if !output.status.success() {
+            return Err(format!("pg_basebackup failed: {}", String::from_utf8_lossy(&output.stderr).trim_end()));
+        }
+        let cluster = Cluster { programs, account, data, password: self.password().to_owned() };
+        let port = free_port()?;
+        let server = run(&cluster, folder.path(), port, &[])?;
+        Ok(Self { server, port, cluster, folder })
+    }
+
     /// `postgres://USER:PASSWORD@127.0.0.1:PORT/DATABASE`, with the password of the superuser; tests give it to their roles too.
     pub fn dsn(&self, user: &str, database: &str) -> String {
         format!("postgres://{user}:{}@127.0.0.1:{}/{database}", self.password(), self.port)

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::Client;
 
 use super::error::EnableError;
+use super::lag::Lag;
 use super::machine::Work;
 use super::page::{Converter, Page, prepare_write, selection, write};
 use crate::catalogue::quote::{identifier, qualified};
@@ -23,9 +24,11 @@ pub(super) async fn first_pass<S: Sync>(work: &mut Work<'_, S>) -> Result<u64, E
     };
     let consume = async {
         let (mut rows, mut told) = (0, Instant::now());
+        let mut lag = Lag::new(work.options.max_standby_lag);
         while let Some(page) = receive.recv().await {
             let page: Page = page;
             rows += write(&work.writer.client, &statement, &page).await?;
+            lag.wait(work, rows, begun).await?;
             if told.elapsed() >= TELL {
                 told = Instant::now();
                 work.tell("fill", rows, begun);
@@ -117,6 +120,7 @@ pub(super) async fn later_passes<S: Sync>(work: &Work<'_, S>) -> Result<u64, Ena
     let begun = Instant::now();
     let statement = prepare_write(work).await?;
     let mut rows = 0;
+    let mut lag = Lag::new(work.options.max_standby_lag);
     for _ in 0..MOST_PASSES {
         let (found, written) = some(work, &work.writer.client, &statement, ROWS).await?;
         rows += written;
@@ -124,6 +128,7 @@ pub(super) async fn later_passes<S: Sync>(work: &Work<'_, S>) -> Result<u64, Ena
         if found < FEW {
             break;
         }
+        lag.wait(work, rows, begun).await?;
         if written == 0 {
             // All of them are held by transactions of others.
             tokio::time::sleep(PAUSE).await;

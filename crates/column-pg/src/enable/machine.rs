@@ -65,6 +65,8 @@ pub struct Options {
     pub vacuum_full: bool,
     /// What is read back.
     pub verification: Verification,
+    /// How many bytes of the write-ahead log standbys may be behind while a table is filled.
+    pub max_standby_lag: Option<u64>,
 }
 
 /// How far a table is.

@@ -5,6 +5,7 @@ mod concurrent;
 mod held;
 mod refusals;
 pub mod scene;
+mod standby;
 mod types;
 mod views;
 mod whole;

@@ -155,5 +155,6 @@ pub fn options(direction: Direction) -> Options {
         keep_plain: false,
         vacuum_full: true,
         verification: Verification::All,
+        max_standby_lag: None,
     }
 }

@@ -76,6 +76,9 @@ pub struct ColumnEnable {
     /// Read back about so many rows of each table before the swap, instead of all
     #[arg(long, value_name = "ROWS")]
     pub verify_sample: Option<u64>,
+    /// Wait while a standby is further behind than so many bytes of the write-ahead log; 0 never waits
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = crate::input::bytes)]
+    pub max_standby_lag: u64,
     /// Do not ask whether to go on
     #[arg(long)]
     pub yes: bool,
@@ -94,6 +97,9 @@ pub struct ColumnDisable {
     /// A TOML file that lists the columns of an application
     #[arg(long, value_name = "FILE")]
     pub application: Option<PathBuf>,
+    /// Wait while a standby is further behind than so many bytes of the write-ahead log; 0 never waits
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = crate::input::bytes)]
+    pub max_standby_lag: u64,
     /// Do not ask whether to go on
     #[arg(long)]
     pub yes: bool,

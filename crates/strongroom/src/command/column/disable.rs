@@ -3,7 +3,7 @@
 use strongroom_column_pg::enable::{Direction, Options, Verification};
 
 use super::database::{dsn, targets};
-use super::enable::{Work, work};
+use super::enable::{Work, limit, work};
 use crate::cli::ColumnDisable;
 use crate::command::Here;
 use crate::failure::Failure;
@@ -21,6 +21,7 @@ pub fn run(here: &Here<'_>, given: ColumnDisable) -> Result<(), Failure> {
         keep_plain: false,
         vacuum_full: false,
         verification: Verification::All,
+        max_standby_lag: limit(given.max_standby_lag),
     };
     let (names, yes) = (given.names, given.yes);
     here.call(|client, output| work(client, output, Work { dsn, targets, options, names, yes }))

@@ -24,9 +24,15 @@ pub fn run(here: &Here<'_>, given: ColumnEnable) -> Result<(), Failure> {
         keep_plain: given.keep_plain,
         vacuum_full: !given.no_vacuum_full,
         verification: given.verify_sample.map_or(Verification::All, Verification::Sample),
+        max_standby_lag: limit(given.max_standby_lag),
     };
     let (names, yes) = (given.names, given.yes);
     here.call(|client, output| work(client, output, Work { dsn, targets, options, names, yes }))
+}
+
+/// None means none.
+pub fn limit(bytes: u64) -> Option<u64> {
+    (bytes > 0).then_some(bytes)
 }
 
 /// What is done, and to what.
