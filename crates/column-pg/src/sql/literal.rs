@@ -76,6 +76,11 @@ impl LiteralRefusal {
 }
 
 impl LiteralValue {
+    /// That of a string.
+    pub(super) fn string(text: String) -> Self {
+        Self { kind: LiteralKind::String, text }
+    }
+
     /// What kind of literal it is.
     pub fn kind(&self) -> LiteralKind {
         self.kind
@@ -116,7 +121,7 @@ impl fmt::Debug for LiteralValue {
 /// What the literal `token` of `sql` stands for.
 pub(super) fn value(sql: &str, token: &Token<'_>) -> Result<LiteralValue, LiteralRefusal> {
     let written = token.span.of(sql);
-    let string = |text: String| Ok(LiteralValue { kind: LiteralKind::String, text });
+    let string = |text: String| Ok(LiteralValue::string(text));
     match &token.kind {
         Kind::String(StringForm::Plain) => string(plain(written).into_owned()),
         Kind::String(StringForm::Escape) => string(escape::decode(&parts(written, true))?),

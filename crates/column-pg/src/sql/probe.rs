@@ -14,6 +14,7 @@
 
 mod context;
 mod form;
+mod list;
 mod neighbour;
 mod place;
 mod typed;

@@ -148,6 +148,11 @@ const STATEMENTS: &[(&str, &[&str])] = &[
         "SELECT round(1.005, 2), generate_series(1, 3), 7 / 2, 2 ^ 3, -id, - 5 + id, abs(-3), @ -4 FROM patients WHERE age = 6",
         &["6"],
     ),
+    (
+        "SELECT * FROM patients WHERE ssn = ANY (ARRAY['canary', E'can\\'\"ary', NULL])",
+        &["ARRAY['canary', E'can\\'\"ary', NULL]"],
+    ),
+    ("SELECT * FROM patients WHERE age <> ALL (array [ 7, 8 ]) AND id = ANY (ARRAY[1])", &["array [ 7, 8 ]"]),
     ("SELECT * FROM patients WHERE id = ANY (ARRAY[1, 2]) AND age = 8 AND (ARRAY[[1],[2]])[1][1] = 1", &["8"]),
     (
         "SELECT substring(name FROM 1 FOR 2), overlay(name PLACING 'x' FROM 1), trim(both ' ' from name), position('a' in name) FROM patients WHERE ssn = 'f'",
@@ -213,7 +218,9 @@ const REFUSED: &[&str] = &[
     "INSERT INTO patients (ssn, nothing) VALUES ('canary', 'canary')",
     "INSERT INTO patients (born) VALUES (date '1999-canary')",
     "SELECT * FROM patients WHERE born = date '1999-canary'",
-    "SELECT * FROM patients WHERE ssn = ANY (ARRAY['canary', 'canary'])",
+    "SELECT * FROM patients WHERE ssn = ANY (ARRAY['canary', 'canary']::text[])",
+    "SELECT * FROM patients WHERE ssn = ANY (ARRAY['canary' || 'canary'])",
+    "SELECT * FROM patients WHERE ARRAY[ssn] = ARRAY['canary']",
     "SELECT * FROM patients WHERE ssn = 'canary' 'canary'",
     "SELECT * FROM patients WHERE age = 4711 + 4711",
     "SELECT * FROM patients WHERE age > 4711",

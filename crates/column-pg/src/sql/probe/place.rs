@@ -2,7 +2,7 @@
 
 use super::context::{Context, Opening, before};
 use super::neighbour::Neighbour;
-use super::{Place, typed};
+use super::{Place, list, typed};
 use crate::sql::keyword;
 use crate::sql::literal::{self, Literal, LiteralKind};
 use crate::sql::token::{Kind, Token};
@@ -11,8 +11,15 @@ use crate::sql::token::{Kind, Token};
 pub(super) fn literals<'a>(sql: &'a str, statement: &[Token<'a>]) -> Vec<(Literal, Place<'a>)> {
     let mut context = Context::new();
     let mut found = Vec::new();
+    let mut array_end = 0;
     for at in 0..statement.len() {
-        if let Some(token) = statement.get(at).filter(|_| is_value(&context, statement, at)) {
+        if let Some((array, end)) = list::array_at(sql, statement, at) {
+            let place = Place { type_name: None, neighbour: Neighbour::Equality, surroundings: [None, None] };
+            found.push((array, place));
+            array_end = end;
+        } else if at < array_end {
+            // Its constants are parts of the array.
+        } else if let Some(token) = statement.get(at).filter(|_| is_value(&context, statement, at)) {
             let (mut literal, mut place) = literal_at(sql, &context, statement, at, token);
             if !drop_measures(&mut found, literal.span.start) {
                 (literal.span, place.type_name) = (token.span, None);
