@@ -14,6 +14,7 @@ mod lag;
 mod machine;
 mod next_manifest;
 mod page;
+mod part;
 pub mod preflight;
 mod prepare;
 mod purge;

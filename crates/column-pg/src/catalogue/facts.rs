@@ -13,6 +13,8 @@ pub(super) struct Facts {
     pub columns: Vec<Column>,
     /// Names that lead to such relations or take such types.
     pub names: Vec<String>,
+    /// Partitions of tables with the name of one in the manifest: schema and name of the table, name of the partition.
+    pub partitions: Vec<(String, String, String)>,
     /// Column encryption keys under their master keys.
     pub values: Vec<Value>,
     /// What the tables of the schema say is encrypted: schema, table, column, class, mode (1 or 2).
@@ -53,9 +55,10 @@ impl Facts {
         let mut names: Vec<String> =
             client.query(NAMES, &[&oids, &tables]).await?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
         names.extend(types.keys().cloned());
+        let partitions = client.query(PARTITIONS, &[&tables]).await?.iter().map(partition).collect::<Result<_, _>>()?;
         let values = client.query(VALUES, &[]).await?.iter().map(value).collect::<Result<_, _>>()?;
         let listed = client.query(LISTED, &[]).await?.iter().map(listed).collect::<Result<_, _>>()?;
-        Ok(Self { types, columns, names, values, listed })
+        Ok(Self { types, columns, names, partitions, values, listed })
     }
 }
 
@@ -66,6 +69,10 @@ fn named_type(row: &Row) -> Result<(String, Type), Error> {
 fn column(row: &Row) -> Result<Column, Error> {
     let (schema, table, column, type_oid) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
     Ok(Column { schema, table, column, type_oid })
+}
+
+fn partition(row: &Row) -> Result<(String, String, String), Error> {
+    Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
 }
 
 fn value(row: &Row) -> Result<Value, Error> {
@@ -130,6 +137,17 @@ SELECT c.relname::text FROM reach r JOIN pg_catalog.pg_class c ON c.oid = r.obji
 UNION
 SELECT p.proname::text FROM reach r JOIN pg_catalog.pg_proc p ON p.oid = r.objid
  WHERE r.classid = 'pg_catalog.pg_proc'::regclass";
+
+const PARTITIONS: &str = "
+WITH RECURSIVE below (schema, root, oid) AS (
+  SELECT n.nspname, c.relname, i.inhrelid
+    FROM pg_catalog.pg_inherits i
+    JOIN pg_catalog.pg_class c ON c.oid = i.inhparent
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+   WHERE c.relkind = 'p' AND c.relname = ANY ($1::text[])
+   UNION
+  SELECT b.schema, b.root, i.inhrelid FROM below b JOIN pg_catalog.pg_inherits i ON i.inhparent = b.oid)
+SELECT b.schema::text, b.root::text, c.relname::text FROM below b JOIN pg_catalog.pg_class c ON c.oid = b.oid";
 
 const VALUES: &str = "
 SELECT k.name, m.key_store_provider_name, m.key_path, v.encryption_algorithm_name, v.encrypted_value

@@ -48,12 +48,21 @@ pub(super) fn judge(manifest: &Manifest, facts: &Facts, epoch: u64) -> (Parts, V
         classes: classes.into_values().collect(),
         names,
         tables,
-        reordered: manifest.reordered.iter().map(|table| table.table.clone()).collect(),
+        reordered: reordered(manifest, facts),
         check,
         keys,
         refused: None,
     };
     (parts, differences)
+}
+
+/// The manifest's tables in another order, and their partitions, which share it.
+fn reordered(manifest: &Manifest, facts: &Facts) -> Vec<String> {
+    let of =
+        |schema: &str, table: &str| manifest.reordered.iter().any(|own| own.schema == schema && own.table == table);
+    let partitions = facts.partitions.iter().filter(|(schema, table, _)| of(schema, table));
+    let tables = manifest.reordered.iter().map(|table| &table.table);
+    tables.chain(partitions.map(|(.., partition)| partition)).cloned().collect()
 }
 
 /// The text for people; none when there is no difference.

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use strongroom_column::Manifest;
 use strongroom_column::manifest::{ManifestColumn, ManifestTable, State};
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Statement};
 
 use super::error::EnableError;
 use super::fill::{self, FEW, is_valid, later_passes, note};
@@ -13,7 +13,8 @@ use super::keys::ColumnKeySource;
 use super::machine::{Direction, Work};
 use super::next_manifest;
 use super::page::prepare_write;
-use super::table::{ColumnPlan, TablePlan, comment_sql};
+use super::part::Part;
+use super::table::{ColumnPlan, TablePlan};
 use super::views::{self, Dropped, View};
 use crate::catalogue::quote::{identifier, literal, qualified};
 
@@ -54,12 +55,11 @@ pub(super) async fn swap<S: ColumnKeySource>(work: &Work<'_, S>) -> Result<Durat
     // Much may have changed while indexes were made and rows read back.
     later_passes(work).await?;
     note(work, "swap", 0).await?;
-    let statement = prepare_write(work).await?;
     let mut tries = 0;
     loop {
         tries += 1;
         let client = &work.writer.client;
-        let error = match attempt(work, client, &statement).await {
+        let error = match attempt(work, client).await {
             Ok(Attempt::Done(locked)) => return Ok(locked),
             Ok(Attempt::TooMuch) => {
                 client.batch_execute("ROLLBACK").await.map_err(EnableError::while_("swap the columns"))?;
@@ -81,11 +81,7 @@ enum Attempt {
     TooMuch,
 }
 
-async fn attempt<S: ColumnKeySource>(
-    work: &Work<'_, S>,
-    client: &Client,
-    statement: &Statement,
-) -> Result<Attempt, EnableError> {
+async fn attempt<S: ColumnKeySource>(work: &Work<'_, S>, client: &Client) -> Result<Attempt, EnableError> {
     let failed = EnableError::while_("swap the columns");
     client.batch_execute("BEGIN; SET LOCAL lock_timeout = '2s'").await.map_err(&failed)?;
     // The signature is asked for before the table is locked.
@@ -102,19 +98,26 @@ async fn attempt<S: ColumnKeySource>(
 
     let locked = Instant::now();
     let views = drop_views_and_lock(client, &work.plan).await?;
+    // Now no other part can come.
+    let parts = Part::of(client, &work.plan).await?;
     let mut converted = 0;
-    loop {
-        let (found, _) = fill::some(work, client, statement, FEW).await?;
-        converted += found;
-        if found == 0 {
-            break;
-        }
-        if converted > MOST_LOCKED {
-            return Ok(Attempt::TooMuch);
+    for part in &parts {
+        let statement = prepare_write(work, part).await?;
+        loop {
+            let (found, _) = fill::some(work, part, &statement, FEW).await?;
+            converted += found;
+            if found == 0 {
+                break;
+            }
+            if converted > MOST_LOCKED {
+                return Ok(Attempt::TooMuch);
+            }
         }
     }
-    let dirty = format!("DROP INDEX {}", qualified(&work.plan.schema, &work.plan.dirty_index()));
-    client.batch_execute(&dirty).await.map_err(&failed)?;
+    for part in &parts {
+        let dirty = format!("DROP INDEX IF EXISTS {}", qualified(&part.schema, &part.dirty_index()));
+        client.batch_execute(&dirty).await.map_err(&failed)?;
+    }
     change_all_places(work, client).await?;
     for index in &work.plan.indexes {
         client.batch_execute(&index.take_place(&work.plan.sql())).await.map_err(&failed)?;
@@ -170,14 +173,24 @@ async fn change_all_places<S>(work: &Work<'_, S>, client: &Client) -> Result<(),
 /// Whether the columns will stand in another order after the swap.
 async fn changes_order(client: &Client, plan: &TablePlan) -> Result<bool, EnableError> {
     let failed = EnableError::while_("read the order of columns");
-    let rows = client.query(ORDER, &[&plan.oid]).await.map_err(&failed)?;
-    let names: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(&failed)?;
+    let parts = Part::of(client, plan).await?;
+    for oid in parts.iter().map(|part| part.oid).chain([plan.oid]) {
+        let rows = client.query(ORDER, &[&oid]).await.map_err(&failed)?;
+        let names: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(&failed)?;
+        if is_reordered(&names, plan) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_reordered(names: &[String], plan: &TablePlan) -> bool {
     let fresh: Vec<String> = plan.columns.iter().map(ColumnPlan::fresh).collect();
     let before = names.iter().filter(|name| !fresh.contains(name));
     let after = names.iter().filter(|name| plan.columns.iter().all(|column| column.name != **name));
     let after = after
         .map(|name| plan.columns.iter().find(|column| column.fresh() == *name).map_or(name, |column| &column.name));
-    Ok(!before.eq(after))
+    !before.eq(after)
 }
 
 /// The manifest's entries of the table's columns, after the swap.
@@ -220,8 +233,7 @@ fn change_places<S>(work: &Work<'_, S>, column: &ColumnPlan) -> Vec<String> {
         let constraint = identifier(&column.not_null_constraint());
         statements.push(format!("ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({old} IS NOT NULL) NOT VALID"));
     }
-    statements.extend(column.grants.iter().map(|grant| grant.replacen("{}", &old, 1)));
-    statements.extend(comment_sql(&table, &column.name, column.comment.as_deref()));
+    statements.extend(column.grants.iter().chain(&column.comments).map(|template| template.replacen("{}", &old, 1)));
     statements
 }
 

@@ -9,22 +9,38 @@ use super::error::EnableError;
 use super::lag::Lag;
 use super::machine::Work;
 use super::page::{Converter, Page, prepare_write, selection, write};
+use super::part::Part;
 use crate::catalogue::quote::{identifier, qualified};
 
 /// One pass over the pages that the table has now. Reading and converting go on while the rows before are written.
-pub(super) async fn first_pass<S: Sync>(work: &mut Work<'_, S>) -> Result<u64, EnableError> {
-    let blocks = blocks(&work.reader.client, work.plan.oid).await?;
-    let statement = prepare_write(work).await?;
+pub(super) async fn first_pass<S: Sync>(work: &Work<'_, S>) -> Result<u64, EnableError> {
+    let (mut rows, begun) = (0, Instant::now());
+    let mut lag = Lag::new(work.options.max_standby_lag);
+    for part in Part::of(&work.reader.client, &work.plan).await? {
+        rows = pass_over(work, &part, (rows, begun), &mut lag).await?;
+    }
+    work.tell("fill", rows, begun);
+    note(work, "fill", rows).await?;
+    Ok(rows)
+}
+
+/// The same over one part; how many rows were written so far.
+async fn pass_over<S: Sync>(
+    work: &Work<'_, S>,
+    part: &Part,
+    (mut rows, begun): (u64, Instant),
+    lag: &mut Lag,
+) -> Result<u64, EnableError> {
+    let blocks = blocks(&work.reader.client, part.oid).await?;
+    let statement = prepare_write(work, part).await?;
     let (send, mut receive) = mpsc::channel(WAITING);
-    let (work, begun) = (&*work, Instant::now());
     let produce = async {
-        let produced = read_all(work, blocks, &send).await;
+        let produced = read_all(work, part, blocks, &send).await;
         drop(send);
         produced
     };
     let consume = async {
-        let (mut rows, mut told) = (0, Instant::now());
-        let mut lag = Lag::new(work.options.max_standby_lag);
+        let mut told = Instant::now();
         while let Some(page) = receive.recv().await {
             let page: Page = page;
             rows += write(&work.writer.client, &statement, &page).await?;
@@ -35,8 +51,6 @@ pub(super) async fn first_pass<S: Sync>(work: &mut Work<'_, S>) -> Result<u64, E
                 note(work, "fill", rows).await?;
             }
         }
-        work.tell("fill", rows, begun);
-        note(work, "fill", rows).await?;
         Ok(rows)
     };
     // Whoever fails ends the other: what is half done is found again by the next run.
@@ -45,13 +59,18 @@ pub(super) async fn first_pass<S: Sync>(work: &mut Work<'_, S>) -> Result<u64, E
 }
 
 /// Reads the table from its first page to the last it had when this began; rows that are written meanwhile come later.
-async fn read_all<S: Sync>(work: &Work<'_, S>, blocks: i64, send: &mpsc::Sender<Page>) -> Result<(), EnableError> {
+async fn read_all<S: Sync>(
+    work: &Work<'_, S>,
+    part: &Part,
+    blocks: i64,
+    send: &mpsc::Sender<Page>,
+) -> Result<(), EnableError> {
     let failed = EnableError::while_("read rows");
     let client = &work.reader.client;
     let query = format!(
         "SELECT {} FROM {} AS t WHERE t.ctid >= $1::text::tid AND t.ctid < $2::text::tid AND ({})",
         selection(work),
-        work.plan.sql(),
+        part.sql(),
         work.plan.dirty("t")
     );
     let statement = client.prepare(&query).await.map_err(&failed)?;
@@ -90,20 +109,19 @@ fn next_step(step: i64, rows: usize, bytes: usize) -> i64 {
 pub(super) async fn index_dirty<S>(work: &Work<'_, S>) -> Result<(), EnableError> {
     let failed = EnableError::while_("make the index of rows that are left");
     let client = &work.writer.client;
-    let name = work.plan.dirty_index();
-    if is_valid(client, &work.plan.schema, &name).await? == Some(true) {
-        return Ok(());
+    for part in Part::of(client, &work.plan).await? {
+        let name = part.dirty_index();
+        if is_valid(client, &part.schema, &name).await? == Some(true) {
+            continue;
+        }
+        // One that an interrupted run left is not usable.
+        let drop = format!("DROP INDEX IF EXISTS {}", qualified(&part.schema, &name));
+        client.batch_execute(&drop).await.map_err(&failed)?;
+        let (name, table, dirty) = (identifier(&name), part.sql(), work.plan.dirty(""));
+        let create = format!("CREATE INDEX CONCURRENTLY {name} ON {table} ((true)) WHERE {dirty}");
+        client.batch_execute(&create).await.map_err(&failed)?;
     }
-    // One that an interrupted run left is not usable.
-    let drop = format!("DROP INDEX IF EXISTS {}", qualified(&work.plan.schema, &name));
-    client.batch_execute(&drop).await.map_err(&failed)?;
-    let create = format!(
-        "CREATE INDEX CONCURRENTLY {} ON {} ((true)) WHERE {}",
-        identifier(&name),
-        work.plan.sql(),
-        work.plan.dirty("")
-    );
-    client.batch_execute(&create).await.map_err(&failed)
+    Ok(())
 }
 
 /// Whether an index is usable; none when it is not there.
@@ -118,20 +136,22 @@ pub(super) async fn is_valid(client: &Client, schema: &str, name: &str) -> Resul
 /// Passes over what changed, until so little is left that the swap takes it along.
 pub(super) async fn later_passes<S: Sync>(work: &Work<'_, S>) -> Result<u64, EnableError> {
     let begun = Instant::now();
-    let statement = prepare_write(work).await?;
     let mut rows = 0;
     let mut lag = Lag::new(work.options.max_standby_lag);
-    for _ in 0..MOST_PASSES {
-        let (found, written) = some(work, &work.writer.client, &statement, ROWS).await?;
-        rows += written;
-        work.tell("changed rows", rows, begun);
-        if found < FEW {
-            break;
-        }
-        lag.wait(work, rows, begun).await?;
-        if written == 0 {
-            // All of them are held by transactions of others.
-            tokio::time::sleep(PAUSE).await;
+    for part in Part::of(&work.writer.client, &work.plan).await? {
+        let statement = prepare_write(work, &part).await?;
+        for _ in 0..MOST_PASSES {
+            let (found, written) = some(work, &part, &statement, ROWS).await?;
+            rows += written;
+            work.tell("changed rows", rows, begun);
+            if found < FEW {
+                break;
+            }
+            lag.wait(work, rows, begun).await?;
+            if written == 0 {
+                // All of them are held by transactions of others.
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     }
     Ok(rows)
@@ -140,12 +160,13 @@ pub(super) async fn later_passes<S: Sync>(work: &Work<'_, S>) -> Result<u64, Ena
 /// At most so many of the rows that are left; how many were found, and how many written.
 pub(super) async fn some<S: Sync>(
     work: &Work<'_, S>,
-    client: &Client,
+    part: &Part,
     statement: &tokio_postgres::Statement,
     most: usize,
 ) -> Result<(usize, u64), EnableError> {
+    let client = &work.writer.client;
     let query =
-        format!("SELECT {} FROM {} AS t WHERE {} LIMIT {most}", selection(work), work.plan.sql(), work.plan.dirty("t"));
+        format!("SELECT {} FROM {} AS t WHERE {} LIMIT {most}", selection(work), part.sql(), work.plan.dirty("t"));
     let rows = client.query(&query, &[]).await.map_err(EnableError::while_("read rows"))?;
     if rows.is_empty() {
         return Ok((0, 0));

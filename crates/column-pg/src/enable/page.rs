@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Row, Statement};
 
 use super::error::EnableError;
 use super::machine::{Direction, Work};
+use super::part::Part;
 use super::raw::{RawArray, RawValue, TEXT, TID, XID, tid_text};
 use super::table::ColumnPlan;
 use crate::catalogue::quote::identifier;
@@ -49,8 +50,8 @@ pub(super) fn source(column: &ColumnPlan, direction: Direction) -> String {
 /// Prepares the statement that writes a page. It finds rows by where they lie, and leaves those alone of which another version is
 /// there by now: whoever changed the row has emptied the column beside, and it is read again. Nor does it wait for a row that
 /// somebody holds: so no transaction of an application ever waits in a circle with it.
-pub(super) async fn prepare_write<S>(work: &Work<'_, S>) -> Result<Statement, EnableError> {
-    let (columns, table) = (&work.plan.columns, work.plan.sql());
+pub(super) async fn prepare_write<S>(work: &Work<'_, S>, part: &Part) -> Result<Statement, EnableError> {
+    let (columns, table) = (&work.plan.columns, part.sql());
     let mut sets = Vec::new();
     let mut arrays = vec!["$1::tid[]".to_owned(), "$2::xid[]".to_owned()];
     let mut names = vec!["k".to_owned(), "x".to_owned()];
@@ -79,11 +80,14 @@ pub(super) async fn write(client: &Client, statement: &Statement, page: &Page) -
     let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&page.tids, &page.versions];
     parameters.extend(page.columns.iter().map(|column| -> &(dyn ToSql + Sync) { column }));
     match client.execute(statement, &parameters).await {
-        // An index can still make two wait for each other; then these rows come again later.
-        Err(error) if error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) => Ok(0),
+        // An index can still make two wait for each other, and a row may move to another partition in this moment; then these rows
+        // come again later.
+        Err(error) if error.code().is_some_and(|code| PASSING.contains(code)) => Ok(0),
         written => written.map_err(EnableError::while_("write rows")),
     }
 }
+
+const PASSING: [SqlState; 2] = [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE];
 
 /// Converts rows; one buffer of clear text, wiped at the end.
 pub(super) struct Converter<'a, S> {

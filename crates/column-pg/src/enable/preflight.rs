@@ -4,6 +4,7 @@ mod dependants;
 mod facts;
 mod indexes;
 mod leakage;
+mod partitions;
 
 use strongroom_column::manifest::ManifestColumn;
 use strongroom_column::{Class, Manifest, PlainType};
@@ -13,7 +14,7 @@ use self::facts::{ColumnFacts, TableFacts};
 use super::error::EnableError;
 use super::index::Index;
 use super::machine::{Direction, Options};
-use super::table::{ColumnPlan, TablePlan, is_as_text};
+use super::table::{ColumnPlan, TablePlan, comment_sql, is_as_text};
 use super::target::Target;
 use super::views::View;
 use crate::catalogue::quote::qualified;
@@ -127,7 +128,15 @@ impl Examination<'_> {
             self.preflight.remarks.push(remark);
         }
         let (schema, name) = (schema.to_owned(), name.to_owned());
-        self.preflight.tables.push(TablePlan { schema, name, oid: facts.oid, columns, indexes, rows: facts.rows });
+        self.preflight.tables.push(TablePlan {
+            schema,
+            name,
+            oid: facts.oid,
+            partitioned: facts.is_partitioned(),
+            columns,
+            indexes,
+            rows: facts.rows,
+        });
         Ok(())
     }
 
@@ -183,6 +192,16 @@ impl Examination<'_> {
             Direction::Enable => facts.type_sql.clone(),
             Direction::Disable => facts::declared_type(self.client, table.oid, &target.column, &class).await?,
         };
+        let mut grants = facts::grants(self.client, table.oid, facts.number, sql).await?;
+        let mut comments: Vec<String> = facts.comment.iter().map(|comment| comment_sql(sql, comment)).collect();
+        if table.is_partitioned() {
+            let found = partitions::look(self.client, table.oid, &target.column, facts.not_null).await?;
+            for reason in found.reasons {
+                self.preflight.refuse(&place, reason);
+            }
+            grants.extend(found.grants);
+            comments.extend(found.comments);
+        }
         let column = ColumnPlan {
             name: target.column.clone(),
             as_text: is_as_text(&class.plain),
@@ -190,8 +209,8 @@ impl Examination<'_> {
             plain_sql,
             not_null: facts.not_null,
             keyable: false,
-            grants: facts::grants(self.client, table.oid, facts.number, sql).await?,
-            comment: facts.comment.clone(),
+            grants,
+            comments,
             begun: false,
         };
         self.begun(table, column, &place).await

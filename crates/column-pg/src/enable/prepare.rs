@@ -11,6 +11,7 @@ use super::error::EnableError;
 use super::keys::{self, ColumnKeySource};
 use super::machine::{Direction, Options, Work};
 use super::next_manifest;
+use super::part::Part;
 use super::table::{ColumnPlan, TablePlan};
 use crate::catalogue::quote::{identifier, literal};
 use crate::catalogue::{KeyValue, KnownKey, schema};
@@ -63,6 +64,13 @@ async fn in_transaction<S: ColumnKeySource>(work: &Work<'_, S>) -> Result<Vec<Ar
     for column in work.plan.columns.iter().filter(|column| !column.begun) {
         for statement in beside(&work.plan, column, work.options.direction) {
             client.batch_execute(&statement).await.map_err(&failed)?;
+        }
+        // Also for what replication or another session of this kind writes.
+        let trigger = column.trigger(&work.plan);
+        for table in Part::of(client, &work.plan).await?.iter().map(Part::sql).chain([work.plan.sql()]) {
+            let [insert, update] = ["i", "u"].map(|end| identifier(&format!("{trigger}_{end}")));
+            let enable = format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {insert}, ENABLE ALWAYS TRIGGER {update}");
+            client.batch_execute(&enable).await.map_err(&failed)?;
         }
         let class = column.class.type_name();
         let direction = work.options.direction.word();
@@ -182,8 +190,6 @@ fn beside(table: &TablePlan, column: &ColumnPlan, direction: Direction) -> Vec<S
             "CREATE TRIGGER {update} BEFORE UPDATE ON {sql} FOR EACH ROW \
              WHEN (NEW.{fresh} IS NOT NULL AND OLD.{old}::text IS DISTINCT FROM NEW.{old}::text) {call}"
         ),
-        // Also for what replication or another session of this kind writes.
-        format!("ALTER TABLE {sql} ENABLE ALWAYS TRIGGER {insert}, ENABLE ALWAYS TRIGGER {update}"),
     ]
 }
 

@@ -52,7 +52,8 @@ pub(super) async fn resume(
         let Some(row) = client.query_opt(LEFT, parameters).await.map_err(&failed)? else { continue };
         let oid = row.try_get(0).map_err(&failed)?;
         let (schema, name) = (target.schema.clone(), target.table.clone());
-        let plan = TablePlan { schema, name, oid, columns: Vec::new(), indexes: Vec::new(), rows: 0 };
+        let (columns, indexes) = (Vec::new(), Vec::new());
+        let plan = TablePlan { schema, name, oid, partitioned: false, columns, indexes, rows: 0 };
         clean(client, &plan, options, observer).await?;
         let finished = "UPDATE strongroom.migration_job SET phase = 'done', updated = now(), finished = now() \
                         WHERE relation = $1::oid::regclass AND column_name = $2 AND finished IS NULL";

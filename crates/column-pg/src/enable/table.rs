@@ -16,6 +16,8 @@ pub struct TablePlan {
     pub name: String,
     /// Its OID.
     pub oid: u32,
+    /// Whether its rows lie in partitions.
+    pub partitioned: bool,
     /// The columns.
     pub columns: Vec<ColumnPlan>,
     /// Indexes that have at least one of the columns.
@@ -41,8 +43,8 @@ pub struct ColumnPlan {
     pub keyable: bool,
     /// Rights on this column alone, as statements with `{}` for the column's name.
     pub grants: Vec<String>,
-    /// Its comment.
-    pub comment: Option<String>,
+    /// Its comment, and those of the same column of partitions, as statements with `{}` for the column's name.
+    pub comments: Vec<String>,
     /// Whether the column beside it is there already: the work goes on.
     pub begun: bool,
 }
@@ -60,11 +62,6 @@ impl TablePlan {
             format!("({dot}{} IS NOT NULL AND {dot}{} IS NULL)", identifier(&column.name), identifier(&column.fresh()))
         };
         self.columns.iter().map(one).collect::<Vec<_>>().join(" OR ")
-    }
-
-    /// The index by which those are found at the end.
-    pub fn dirty_index(&self) -> String {
-        format!("strongroom_{}_dirty", self.oid)
     }
 }
 
@@ -135,9 +132,9 @@ fn short(name: &str, most: usize) -> String {
     format!("{}_{digits}", name.get(..end).unwrap_or_default())
 }
 
-/// `COMMENT ON COLUMN`.
-pub(super) fn comment_sql(table: &str, column: &str, comment: Option<&str>) -> Option<String> {
-    Some(format!("COMMENT ON COLUMN {table}.{} IS {}", identifier(column), literal(comment?)))
+/// `COMMENT ON COLUMN`, with `{}` for the column's name.
+pub(super) fn comment_sql(table: &str, comment: &str) -> String {
+    format!("COMMENT ON COLUMN {table}.{{}} IS {}", literal(comment))
 }
 
 #[cfg(test)]

@@ -8,25 +8,40 @@ use super::error::EnableError;
 use super::fill::blocks;
 use super::machine::{Direction, Verification, Work};
 use super::page::{Converter, source};
+use super::part::Part;
 use super::raw::RawValue;
 use super::table::ColumnPlan;
 use crate::catalogue::quote::identifier;
 
 /// How many values were compared.
 pub(super) async fn verify<S: Sync>(work: &Work<'_, S>) -> Result<u64, EnableError> {
+    let (mut compared, begun) = (0, Instant::now());
+    for part in Part::of(&work.reader.client, &work.plan).await? {
+        compared = verify_part(work, &part, (compared, begun)).await?;
+    }
+    work.tell("verify", compared, begun);
+    Ok(compared)
+}
+
+/// How many values were compared so far.
+async fn verify_part<S: Sync>(
+    work: &Work<'_, S>,
+    part: &Part,
+    (mut compared, begun): (u64, Instant),
+) -> Result<u64, EnableError> {
     let failed = EnableError::while_("read rows back");
     let client = &work.reader.client;
     let query = format!(
         "SELECT t.ctid, {} FROM {} AS t WHERE t.ctid >= $1::text::tid AND t.ctid < $2::text::tid",
         work.plan.columns.iter().map(|column| both(column, work.options.direction)).collect::<Vec<_>>().join(", "),
-        work.plan.sql()
+        part.sql()
     );
     let statement = client.prepare(&query).await.map_err(&failed)?;
-    let blocks = blocks(client, work.plan.oid).await?;
-    let step = step(client, work.plan.oid, blocks).await?;
-    let stride = stride(work.options.verification, work.plan.rows, blocks, step);
+    let blocks = blocks(client, part.oid).await?;
+    let step = step(client, part.oid, blocks).await?;
+    let stride = stride(of_part(work.options.verification, part.rows, work.plan.rows), part.rows, blocks, step);
     let mut converter = Converter::new(work);
-    let (mut compared, mut at, begun, mut told) = (0, 0, Instant::now(), Instant::now());
+    let (mut at, mut told) = (0, Instant::now());
     while at < blocks {
         let (from, to) = (format!("({at},0)"), format!("({},0)", at + step));
         let rows = client.query(&statement, &[&from, &to]).await.map_err(&failed)?;
@@ -47,8 +62,18 @@ pub(super) async fn verify<S: Sync>(work: &Work<'_, S>) -> Result<u64, EnableErr
         }
         at += stride;
     }
-    work.tell("verify", compared, begun);
     Ok(compared)
+}
+
+/// A part's share of what is read back.
+fn of_part(verification: Verification, rows: i64, all: i64) -> Verification {
+    match verification {
+        Verification::Sample(wanted) if rows < all => {
+            let share = i128::from(wanted) * i128::from(rows) / i128::from(all.max(1));
+            Verification::Sample(u64::try_from(share).unwrap_or(wanted).max(1))
+        }
+        whole => whole,
+    }
 }
 
 /// The clear value and the cell of a column, whichever of them is the older one.
@@ -97,5 +122,8 @@ mod tests {
         // A hundredth of the rows: a hundredth of the pages.
         assert_eq!(stride(Verification::Sample(10_000), 1_000_000, 10_000, 16), 1666);
         assert_eq!(stride(Verification::Sample(1_000_000), 10, 10, 16), 16);
+        assert_eq!(of_part(Verification::Sample(10_000), 250_000, 1_000_000), Verification::Sample(2_500));
+        assert_eq!(of_part(Verification::Sample(10), 0, 1_000_000), Verification::Sample(1));
+        assert_eq!(of_part(Verification::All, 1, 2), Verification::All);
     }
 }

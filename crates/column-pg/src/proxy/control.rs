@@ -25,6 +25,8 @@ const DATABASES: usize = 64;
 const TRIED: usize = 16;
 /// How often the catalogue is compared with the database when nothing was heard.
 const LOOK: Duration = Duration::from_secs(1);
+/// After so many looks it is read anew, whether it differs or not.
+const LOOKS: u32 = 10;
 /// How often the proxy says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How long somebody waits for the first connection, a verifier, or a catalogue read anew.
@@ -278,11 +280,14 @@ impl Keeper {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut current = self.read(reader, client).await?;
         *ever = true;
+        let mut looks: u32 = 0;
         loop {
             tokio::select! {
                 () = self.again.notified() => current = self.read(reader, client).await?,
                 _ = look.tick() => {
-                    if self.differs(reader, &current).await? {
+                    looks = looks.wrapping_add(1);
+                    // New views and partitions make no difference, but have names.
+                    if looks.is_multiple_of(LOOKS) || self.differs(reader, &current).await? {
                         current = self.read(reader, client).await?;
                     }
                 }

@@ -3,6 +3,7 @@
 mod clear_text;
 mod concurrent;
 mod held;
+mod partitions;
 mod refusals;
 pub mod scene;
 mod standby;

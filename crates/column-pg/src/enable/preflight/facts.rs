@@ -49,16 +49,21 @@ impl TableFacts {
         })
     }
 
+    /// Whether its rows lie in partitions.
+    pub fn is_partitioned(&self) -> bool {
+        self.kind == "p"
+    }
+
     /// What stands against every column of it.
     pub fn reasons(&self) -> Vec<&'static str> {
         let checks = [
-            (
-                self.kind == "p" || self.is_partition,
-                "its table is partitioned, which is not done yet: encrypt each table by itself",
-            ),
+            (self.is_partition, "its table is a partition: name the table that it is a part of"),
             (!["r", "p"].contains(&self.kind.as_str()), "it is no ordinary table"),
             (self.persistence == "t", "its table is temporary"),
-            (self.inherits, "its table inherits or is inherited from: end that first"),
+            (
+                self.inherits && !self.is_partitioned() && !self.is_partition,
+                "its table inherits or is inherited from: end that first",
+            ),
             (!self.is_owner, "only the owner of the table can do this"),
             (self.has_rules, "its table has rules, which would see cells: drop them"),
             (
@@ -207,8 +212,10 @@ SELECT c.oid, c.relkind::text, c.relpersistence::text, pg_has_role(c.relowner, '
        ARRAY (SELECT p.pubname::text FROM pg_publication p
                WHERE p.puballtables OR EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = c.oid)
                ORDER BY 1),
-       pg_size_pretty(pg_total_relation_size(c.oid)),
-       greatest(c.reltuples, 0)::bigint,
+       (SELECT pg_size_pretty(sum(pg_total_relation_size(s.oid))) FROM pg_class s
+         WHERE s.oid = c.oid OR s.oid IN (SELECT relid FROM pg_partition_tree(c.oid))),
+       (SELECT coalesce(sum(greatest(s.reltuples, 0)), 0)::bigint FROM pg_class s
+         WHERE s.oid = c.oid AND s.relkind <> 'p' OR s.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf)),
        (SELECT a.attname::text FROM pg_attribute a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum DESC LIMIT 1)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

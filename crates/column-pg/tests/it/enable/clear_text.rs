@@ -28,17 +28,23 @@ async fn the_files_of_the_database_hold_no_clear_text_afterwards() {
                   create index on public.t (short);
                   insert into public.t select i, 'CANARY-8d1f-' || i, repeat(md5(i::text), 200) || 'CANARY-77ab' from generate_series(1, 500) i;
                   alter table public.t alter column long set storage external;
+                  create table public.p (id int, part text) partition by hash (id);
+                  create table public.p_0 partition of public.p for values with (modulus 2, remainder 0);
+                  create table public.p_1 partition of public.p for values with (modulus 2, remainder 1);
+                  insert into public.p select i, 'CANARY-c4rd' from generate_series(1, 100) i;
                   analyze public.t; checkpoint";
     let test = "the_files_of_the_database_hold_no_clear_text_afterwards";
     let Some(scene) = Scene::new(test, script).await else { return };
     scene.sql("update t set long = long || ''; checkpoint");
     let base = scene.postgres.data_dir().join("base");
-    for canary in [b"CANARY-8d1f", b"CANARY-77ab"] {
+    let canaries = [b"CANARY-8d1f", b"CANARY-77ab", b"CANARY-c4rd"];
+    for canary in canaries {
         assert!(!files_with(&base, canary).is_empty());
     }
-    scene.enable(&["public.t.short:deterministic", "public.t.long:randomized"]).await.unwrap();
+    let columns = ["public.t.short:deterministic", "public.t.long:randomized", "public.p.part:randomized"];
+    scene.enable(&columns).await.unwrap();
     scene.sql("checkpoint");
-    for canary in [b"CANARY-8d1f", b"CANARY-77ab"] {
+    for canary in canaries {
         assert_eq!(files_with(&base, canary), [""; 0]);
     }
     // Neither does the server's log hold values of ours, cells apart.

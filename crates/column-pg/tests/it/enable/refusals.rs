@@ -17,8 +17,12 @@ create trigger on_e before update of e on public.t for each row execute function
 create index on public.t (lower(k));
 create policy only_p on public.t using (p = current_user);
 insert into public.t (id, q, g) select x, (x % 3)::text, x % 2 = 0 from generate_series(1, 300) x;
-create table public.parts (id int, a text) partition by range (id);
+create table public.parts (id int, a text, b text) partition by range (id);
 create table public.parts_1 partition of public.parts for values from (0) to (10);
+create index on public.parts (a);
+alter table public.parts_1 alter column a set not null, alter column b set default 'x';
+create view public.of_part as select b from public.parts_1;
+create index on public.parts_1 (b);
 ";
 
 fn reasons(error: EnableError) -> Vec<Refusal> {
@@ -63,7 +67,9 @@ async fn each_reason_is_said_and_nothing_is_touched() {
     let columns: Vec<String> = cases.iter().map(|(column, _)| format!("public.t.{column}")).collect();
     let mut columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     columns.extend([
+        "public.parts.id:deterministic",
         "public.parts.a:randomized",
+        "public.parts.b:randomized",
         "public.parts_1.a:randomized",
         "public.v.d:randomized",
         "other.t.a:randomized",
@@ -76,8 +82,13 @@ async fn each_reason_is_said_and_nothing_is_touched() {
     for (column, reason) in cases {
         said(&format!("public.t.{}", column.split(':').next().unwrap()), reason);
     }
-    said("public.parts.a", "partitioned");
-    said("public.parts_1.a", "partitioned");
+    said("public.parts.id", "public.parts is partitioned by it");
+    said("public.parts.a", "partition public.parts_1: it asks for a value where its table does not");
+    said("public.parts.a", "indexes of partitioned tables");
+    said("public.parts.b", "partition public.parts_1: default value");
+    said("public.parts.b", "the view \"public\".\"of_part\" shows it");
+    said("public.parts.b", "partition public.parts_1: it has an index with the column");
+    said("public.parts_1.a", "name the table that it is a part of");
     said("public.v.d", "no ordinary table");
     said("other.t.a", "no such table");
     assert_eq!(dump(), before);

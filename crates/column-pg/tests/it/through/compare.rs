@@ -14,6 +14,9 @@ insert into people values (1, 'seed-1', 'first', '1970-01-01', 70.5, true, 1.5, 
   '2020-02-03 04:05:06+00', '\\x01ff', 7, 'one'), (2, 'seed-2', null, null, null, null, null, null, null, null, null, null);
 insert into visits values (1, 1, 'seed-1', 'check');
 insert into other values (1, 'plain');
+create table letters (id int, body text) partition by hash (id);
+create table letters_0 partition of letters for values with (modulus 2, remainder 0);
+create table letters_1 partition of letters for values with (modulus 2, remainder 1);
 create view adults as select id, ssn, born from people where id < 1000;
 create view visitors as select a.ssn as who, v.reason from adults a join visits v on v.person = a.id;
 ";
@@ -31,6 +34,7 @@ const COLUMNS: &[&str] = &[
     "public.people.small:randomized",
     "public.people.label:randomized",
     "public.visits.reason:randomized",
+    "public.letters.body:randomized",
 ];
 
 /// One statement each; `CANARY` marks values that must not reach the server.
@@ -53,6 +57,11 @@ const STATEMENTS: &[&str] = &[
     "update people set note = 'CANARY-any' where ssn = some(ARRAY['seed-1']) returning id",
     "select count(*) from people where id = any (array[1, 2, 10]) and tag = '00000000-0000-0000-0000-000000000001'",
     "select count(*) from other where name = any (array['plain', 'other']) and 'plain' = any (array['plain'])",
+    "insert into letters values (1, 'CANARY-letter-1'), (2, 'CANARY-letter-2'), (3, null) returning id, body",
+    "update letters set id = id + 1, body = 'CANARY-moved' where id < 3 returning id, body",
+    "select id, body from letters order by id",
+    "select count(body) from letters_0",
+    "delete from letters_1 where id > 1 and body is not null returning body",
     "select count(*) from (select distinct ssn from people where id < 3) x",
     "select count(*), ssn from people where id < 3 group by ssn having ssn = 'seed-1'",
     "select coalesce(note, 'CANARY-coalesce') from people where id = 2",

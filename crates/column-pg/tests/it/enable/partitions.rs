@@ -1,0 +1,116 @@
+//! A partitioned table: its rows are encrypted where they lie, under the writes of applications, and new partitions keep the class.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use strongroom_column_pg::catalogue::Loader;
+use strongroom_column_pg::enable::{Direction, Options};
+
+use super::scene::{Scene, options};
+
+const TABLES: &str = "
+create role clerk; create role auditor;
+create table public.messages (id int, at date not null, body text not null, sender text, size int, primary key (id, at, size))
+  partition by range (at);
+create table public.messages_old (sender text, size int not null, gone text, body text not null, id int not null, at date not null);
+alter table public.messages_old drop column gone;
+alter table public.messages attach partition public.messages_old for values from (minvalue) to ('2024-01-01');
+create table public.messages_2024 partition of public.messages for values from ('2024-01-01') to ('2025-01-01')
+  partition by list (size);
+create table public.messages_2024_even partition of public.messages_2024 for values in (0);
+create table public.messages_2024_odd partition of public.messages_2024 default;
+create table public.messages_rest partition of public.messages default;
+grant select (body) on public.messages to clerk;
+grant select (body) on public.messages_old to auditor;
+comment on column public.messages.body is 'what was said';
+comment on column public.messages_old.body is 'what was said long ago';
+insert into public.messages select i, date '2023-06-01' + i % 800, 'body ' || i, case when i % 5 > 0 then 'sender ' || i end, i % 2
+  from generate_series(1, 6000) i;
+create view public.bodies as select id, body from public.messages;
+";
+
+const COLUMNS: &[&str] = &["public.messages.body:randomized", "public.messages.sender:deterministic"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partitioned_table_is_encrypted_and_decrypted_again() {
+    let test = "a_partitioned_table_is_encrypted_and_decrypted_again";
+    let Some(scene) = Scene::new(test, TABLES).await else { return };
+    let scene = Arc::new(scene);
+    // Rows are changed, and moved to other partitions, until the column takes no text any more.
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = tokio::spawn({
+        let (client, stop) = (scene.client().await, Arc::clone(&stop));
+        async move {
+            let mut turn = 0;
+            while !stop.load(Ordering::Relaxed) {
+                turn += 1;
+                let id = turn * 37 % 6000 + 1;
+                let change = match turn % 3 {
+                    0 => format!("update messages set body = 'turn {turn}', sender = null where id = {id}"),
+                    1 => format!("update messages set at = date '2025-03-03' - size where id = {id}"),
+                    _ => format!("update messages set size = 1 - size, body = body where id = {id}"),
+                };
+                if client.batch_execute(&change).await.is_err() {
+                    break;
+                }
+            }
+            turn
+        }
+    });
+    let options = Options { vacuum_full: true, ..options(Direction::Enable) };
+    let outcome = scene.run(COLUMNS, &options).await.unwrap();
+    stop.store(true, Ordering::Relaxed);
+    let turns = writer.await.unwrap();
+    assert!(turns > 0 && outcome.tables[0].rows > 3000 && outcome.tables[0].verified > 6000, "{outcome:?}");
+
+    let client = scene.client().await;
+    let catalogue = Loader::new(scene.keys.public()).load(&client).await.unwrap();
+    assert_eq!(catalogue.refused(), None);
+    for name in ["messages", "messages_old", "messages_2024", "messages_2024_odd", "bodies"] {
+        assert!(catalogue.sensitive(name), "{name}");
+    }
+    // The columns of all of them stand in another order now.
+    assert!(
+        ["messages", "messages_old", "messages_2024_even", "messages_rest"]
+            .iter()
+            .all(|name| catalogue.is_reordered(name))
+    );
+    let in_clear =
+        "select count(*) from messages where octet_length(body::bytea) < 65 or octet_length(sender::bytea) < 65";
+    assert_eq!(scene.sql(in_clear), "0");
+    assert_eq!(scene.sql("select count(*) from bodies"), "6000");
+    let facts = "select string_agg(relname || '.' || attname || case when attnotnull then '!' else '' end, ' ' order by relname, attname)
+        from pg_attribute a join pg_class c on c.oid = attrelid
+        where relkind in ('r', 'p') and relname like 'messages%' and attname in ('body', 'sender') and atttypid::regtype::text like 'strongroom%'";
+    assert_eq!(
+        scene.sql(facts),
+        "messages.body! messages.sender messages_2024.body! messages_2024.sender messages_2024_even.body! messages_2024_even.sender \
+         messages_2024_odd.body! messages_2024_odd.sender messages_old.body! messages_old.sender messages_rest.body! messages_rest.sender"
+    );
+    let rights = "select has_column_privilege('clerk', 'messages', 'body', 'select'), has_column_privilege('auditor', 'messages_old', 'body', 'select'),
+        has_column_privilege('auditor', 'messages', 'body', 'select'),
+        col_description('messages'::regclass, (select attnum from pg_attribute where attrelid = 'messages'::regclass and attname = 'body')),
+        col_description('messages_old'::regclass, (select attnum from pg_attribute where attrelid = 'messages_old'::regclass and attname = 'body'))";
+    assert_eq!(scene.sql(rights), "t|t|f|what was said|what was said long ago");
+    let left = "select (select count(*) from pg_class where relname like 'strongroom\\_%' and relnamespace = 'public'::regnamespace),
+        (select count(*) from pg_trigger where tgname like '~strongroom%'),
+        (select count(*) from pg_constraint where conname like 'strongroom%')";
+    assert_eq!(scene.sql(left), "0|0|0");
+
+    // A partition that is made later keeps the class, and its name is known.
+    scene.sql("create table messages_2027 partition of messages for values from ('2027-01-01') to ('2028-01-01')");
+    let catalogue = Loader::new(scene.keys.public()).load(&client).await.unwrap();
+    assert!(
+        catalogue.refused().is_none()
+            && catalogue.sensitive("messages_2027")
+            && catalogue.is_reordered("messages_2027")
+    );
+
+    let senders = "select count(sender), (select count(*) from (select distinct sender from messages) x) from messages";
+    let before = scene.sql(senders);
+    scene.disable(&["public.messages.body", "public.messages.sender"]).await.unwrap();
+    assert_eq!(scene.sql(senders), before);
+    let values = "select count(*) from messages where (body = 'body ' || id or body like 'turn %') and (sender is null or sender = 'sender ' || id)";
+    assert_eq!(scene.sql(values), "6000");
+    assert_eq!(scene.sql(left), "0|0|0");
+}
