@@ -177,31 +177,12 @@ impl Examination<'_> {
                 None => return Ok(None),
             },
         };
-        for reason in dependants::read(self.client, table.oid, facts.number).await? {
-            self.preflight.refuse(&place, reason);
-        }
-        for view in View::read(self.client, table.oid, std::slice::from_ref(&target.column)).await? {
-            for obstacle in view.obstacles {
-                self.preflight.refuse(&place, obstacle);
-            }
-        }
-        for reason in facts.reasons() {
-            self.preflight.refuse(&place, reason);
-        }
+        self.obstacles(table, &facts, target).await?;
         let plain_sql = match self.options.direction {
             Direction::Enable => facts.type_sql.clone(),
             Direction::Disable => facts::declared_type(self.client, table.oid, &target.column, &class).await?,
         };
-        let mut grants = facts::grants(self.client, table.oid, facts.number, sql).await?;
-        let mut comments: Vec<String> = facts.comment.iter().map(|comment| comment_sql(sql, comment)).collect();
-        if table.is_partitioned() {
-            let found = partitions::look(self.client, table.oid, &target.column, facts.not_null).await?;
-            for reason in found.reasons {
-                self.preflight.refuse(&place, reason);
-            }
-            grants.extend(found.grants);
-            comments.extend(found.comments);
-        }
+        let (grants, comments) = self.of_its_own(table, &facts, sql, target).await?;
         let column = ColumnPlan {
             name: target.column.clone(),
             as_text: is_as_text(&class.plain),
@@ -214,6 +195,44 @@ impl Examination<'_> {
             begun: false,
         };
         self.begun(table, column, &place).await
+    }
+
+    /// What depends on a column and is in the way.
+    async fn obstacles(&mut self, table: &TableFacts, facts: &ColumnFacts, target: &Target) -> Result<(), EnableError> {
+        let place = target.place();
+        for reason in dependants::read(self.client, table.oid, facts.number).await? {
+            self.preflight.refuse(&place, reason);
+        }
+        for view in View::read(self.client, table.oid, std::slice::from_ref(&target.column)).await? {
+            for obstacle in view.obstacles {
+                self.preflight.refuse(&place, obstacle);
+            }
+        }
+        for reason in facts.reasons() {
+            self.preflight.refuse(&place, reason);
+        }
+        Ok(())
+    }
+
+    /// Rights and comments of a column, its partitions' too, as templates. What stands against it there is told.
+    async fn of_its_own(
+        &mut self,
+        table: &TableFacts,
+        facts: &ColumnFacts,
+        sql: &str,
+        target: &Target,
+    ) -> Result<(Vec<String>, Vec<String>), EnableError> {
+        let mut grants = facts::grants(self.client, table.oid, facts.number, sql).await?;
+        let mut comments: Vec<String> = facts.comment.iter().map(|comment| comment_sql(sql, comment)).collect();
+        if table.is_partitioned() {
+            let found = partitions::look(self.client, table.oid, &target.column, facts.not_null).await?;
+            for reason in found.reasons {
+                self.preflight.refuse(&target.place(), reason);
+            }
+            grants.extend(found.grants);
+            comments.extend(found.comments);
+        }
+        Ok((grants, comments))
     }
 
     fn listed(&self, target: &Target) -> Option<&ManifestColumn> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use strongroom_column_pg::catalogue::Loader;
 use strongroom_column_pg::enable::{Direction, Options};
+use tokio_postgres::Client;
 
 use super::scene::{Scene, options};
 
@@ -31,32 +32,31 @@ create view public.bodies as select id, body from public.messages;
 
 const COLUMNS: &[&str] = &["public.messages.body:randomized", "public.messages.sender:deterministic"];
 
+/// Changes rows, and moves them to other partitions, until it is to stop or the column takes no text any more; how often.
+async fn write(client: Client, stop: Arc<AtomicBool>) -> i32 {
+    let mut turn = 0;
+    while !stop.load(Ordering::Relaxed) {
+        turn += 1;
+        let id = turn * 37 % 6000 + 1;
+        let change = match turn % 3 {
+            0 => format!("update messages set body = 'turn {turn}', sender = null where id = {id}"),
+            1 => format!("update messages set at = date '2025-03-03' - size where id = {id}"),
+            _ => format!("update messages set size = 1 - size, body = body where id = {id}"),
+        };
+        if client.batch_execute(&change).await.is_err() {
+            break;
+        }
+    }
+    turn
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partitioned_table_is_encrypted_and_decrypted_again() {
     let test = "a_partitioned_table_is_encrypted_and_decrypted_again";
     let Some(scene) = Scene::new(test, TABLES).await else { return };
     let scene = Arc::new(scene);
-    // Rows are changed, and moved to other partitions, until the column takes no text any more.
     let stop = Arc::new(AtomicBool::new(false));
-    let writer = tokio::spawn({
-        let (client, stop) = (scene.client().await, Arc::clone(&stop));
-        async move {
-            let mut turn = 0;
-            while !stop.load(Ordering::Relaxed) {
-                turn += 1;
-                let id = turn * 37 % 6000 + 1;
-                let change = match turn % 3 {
-                    0 => format!("update messages set body = 'turn {turn}', sender = null where id = {id}"),
-                    1 => format!("update messages set at = date '2025-03-03' - size where id = {id}"),
-                    _ => format!("update messages set size = 1 - size, body = body where id = {id}"),
-                };
-                if client.batch_execute(&change).await.is_err() {
-                    break;
-                }
-            }
-            turn
-        }
-    });
+    let writer = tokio::spawn(write(scene.client().await, Arc::clone(&stop)));
     let options = Options { vacuum_full: true, ..options(Direction::Enable) };
     let outcome = scene.run(COLUMNS, &options).await.unwrap();
     stop.store(true, Ordering::Relaxed);
