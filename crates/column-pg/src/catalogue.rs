@@ -215,6 +215,14 @@ impl Catalogue {
         self.reordered.contains(table)
     }
 
+    /// The names of those tables, in ascending order.
+    #[must_use]
+    pub fn reordered(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.reordered.iter().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Whether this is the name of a type that stands for one of the classes.
     #[must_use]
     pub fn is_type_name(&self, name: &str) -> bool {

@@ -49,6 +49,8 @@ pub struct Status {
     pub sequence: u64,
     /// The columns that the schema's tables list.
     pub columns: Vec<ColumnState>,
+    /// Tables whose columns stand in another order since one was encrypted, with their partitions.
+    pub reordered: Vec<String>,
     /// Jobs that are not finished.
     pub jobs: Vec<JobState>,
     /// What is not as it should be.
@@ -73,6 +75,7 @@ pub async fn status(dsn: &Dsn, source: &impl ColumnKeySource, sensitive: &[Strin
     findings.extend(hidden_operators(client).await?);
     Ok(Status {
         sequence: catalogue.sequence(),
+        reordered: catalogue.reordered(),
         columns: columns.iter().map(column).collect::<Result<_, _>>().map_err(&failed)?,
         jobs: jobs.iter().map(job).collect::<Result<_, _>>().map_err(&failed)?,
         findings,

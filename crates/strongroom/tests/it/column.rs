@@ -104,6 +104,7 @@ fn columns_of_a_file_are_encrypted_even_if_the_program_is_killed() {
         (8, 2, 0)
     );
     assert!(status["findings"][0].as_str().unwrap().contains("app.people.email"), "{status}");
+    assert_eq!(status["reordered"], serde_json::json!(["people"]));
     columns.write_all(b"[pattern]\nsensitive = [\"*ssn*\"]\n").unwrap();
     assert_eq!(scene.run(&["column", "status", "--application", file.to_str().unwrap()]).0, 0);
     let check = scene.done(&["column", "check"]);

@@ -41,7 +41,7 @@ fn tell(output: &Output, status: &Status) {
             })
         })
         .collect();
-    let json = json!({ "manifest": status.sequence, "columns": columns, "jobs": jobs, "findings": status.findings });
+    let json = json!({ "manifest": status.sequence, "columns": columns, "reordered": status.reordered, "jobs": jobs, "findings": status.findings });
     output.answer(&json, || text(status));
 }
 
@@ -57,6 +57,10 @@ fn text(status: &Status) -> String {
             })
             .collect();
         lines.push(table(&["COLUMN", "MODE", "TYPE", "KEY", "STATE"], &rows));
+    }
+    if !status.reordered.is_empty() {
+        let tables = status.reordered.join(", ");
+        lines.push(format!("INSERT and COPY FROM have to name columns, which stand in another order since: {tables}"));
     }
     for job in &status.jobs {
         let (direction, column, phase) = (&job.direction, &job.column, &job.phase);
