@@ -101,6 +101,8 @@ pub struct Parts {
     pub classes: Vec<Arc<ColumnClass>>,
     /// Types of the schema `strongroom` that it does not name.
     pub other_types: Vec<u32>,
+    /// Types of rows with a column of a class, and arrays of and domains over them.
+    pub row_types: Vec<u32>,
     /// Names, as a lexer yields them, that lead to encrypted values.
     pub names: Vec<String>,
     /// Relations whose columns matter.
@@ -116,12 +118,13 @@ pub struct Parts {
 }
 
 /// What is known of one database. It does not change: when the database does, another one is made.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Catalogue {
     epoch: u64,
     sequence: u64,
     types: HashMap<u32, (Arc<ColumnClass>, Shape)>,
     ours: HashSet<u32>,
+    row_types: HashSet<u32>,
     names: Names,
     tables: HashMap<String, Vec<Table>>,
     encrypted_columns: HashSet<String>,
@@ -131,7 +134,7 @@ pub struct Catalogue {
     refused: Option<String>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 enum Names {
     /// Nothing can be trusted, so every name may lead to an encrypted value.
     All,
@@ -142,7 +145,8 @@ impl Catalogue {
     /// Makes one of its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { epoch, sequence, classes, other_types, names, tables, reordered, check, keys, refused } = parts;
+        let Parts { epoch, sequence, classes, other_types, row_types, names, tables, reordered, check, keys, refused } =
+            parts;
         let mut types = HashMap::new();
         for class in classes {
             let shapes = [
@@ -163,9 +167,22 @@ impl Catalogue {
         }
         // A column's name, too: a table that was misspelt is none, but what it is asked for is still a value.
         let names = Names::Some(names.into_iter().chain(encrypted_columns.iter().cloned()).collect());
-        let reordered = reordered.into_iter().collect();
+        let (reordered, row_types) = (reordered.into_iter().collect(), row_types.into_iter().collect());
         let tables = by_name;
-        Self { epoch, sequence, types, ours, names, tables, encrypted_columns, reordered, check, keys, refused }
+        Self {
+            epoch,
+            sequence,
+            types,
+            ours,
+            row_types,
+            names,
+            tables,
+            encrypted_columns,
+            reordered,
+            check,
+            keys,
+            refused,
+        }
     }
 
     /// One by hand, for tests.
@@ -192,6 +209,12 @@ impl Catalogue {
     #[must_use]
     pub fn is_ours(&self, oid: u32) -> bool {
         self.ours.contains(&oid)
+    }
+
+    /// Whether the type is one of rows with a column of a class: what such a row is made of is not looked at.
+    #[must_use]
+    pub fn is_row(&self, oid: u32) -> bool {
+        self.row_types.contains(&oid)
     }
 
     /// Whether this identifier, as a lexer yields it, may lead to encrypted values: a table, a view, a function, a type, a column.

@@ -152,6 +152,8 @@ pub struct Session {
     /// What the connection began with.
     opted: Encryption,
     catalogue: Arc<Catalogue>,
+    /// Counts catalogues.
+    catalogues: u64,
     texts: Texts,
     settings: Settings,
     keys: Keys,
@@ -193,6 +195,7 @@ impl Session {
             mode: opted,
             opted,
             catalogue,
+            catalogues: 0,
             texts: Texts::new(cache, scope.0),
             settings: Settings::default(),
             keys: Keys::default(),
@@ -286,8 +289,9 @@ impl Session {
 
     /// Another catalogue, not asked for: what was found out with an older one is found out again.
     pub fn catalogue(&mut self, catalogue: Arc<Catalogue>) {
-        if catalogue.epoch() != self.catalogue.epoch() || catalogue.sequence() != self.catalogue.sequence() {
+        if !Arc::ptr_eq(&catalogue, &self.catalogue) {
             self.texts.forget();
+            self.catalogues += 1;
         }
         self.catalogue = catalogue;
         self.take_server(&[]);

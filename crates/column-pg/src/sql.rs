@@ -15,7 +15,7 @@ mod splice;
 mod statement;
 mod token;
 
-pub use conversion::converted;
+pub use conversion::{converted, making_rows};
 pub use gate::{code_holds_values, gate, mentions};
 pub use literal::{Literal, LiteralKind, LiteralRefusal, LiteralValue};
 pub use positional::positional;

@@ -11,6 +11,8 @@ pub(super) struct Facts {
     pub types: HashMap<String, Type>,
     /// All columns of relations that have a column of such a type, or the name of a table in the manifest.
     pub columns: Vec<Column>,
+    /// Types of rows with a column of such a type, and arrays of and domains over them, to any depth.
+    pub row_types: Vec<u32>,
     /// Names that lead to such relations or take such types.
     pub names: Vec<String>,
     /// Partitions of tables with the name of one in the manifest: schema and name of the table, name of the partition.
@@ -52,13 +54,20 @@ impl Facts {
         let types = client.query(TYPES, &[]).await?.iter().map(named_type).collect::<Result<HashMap<_, _>, _>>()?;
         let oids: Vec<u32> = types.values().flat_map(|found| [found.oid, found.array_oid]).collect();
         let columns = client.query(COLUMNS, &[&oids, &tables]).await?.iter().map(column).collect::<Result<_, _>>()?;
-        let mut names: Vec<String> =
-            client.query(NAMES, &[&oids, &tables]).await?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        let row_types: Vec<u32> =
+            client.query(ROW_TYPES, &[&oids]).await?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        let taken: Vec<u32> = oids.iter().chain(&row_types).copied().collect();
+        let mut names: Vec<String> = client
+            .query(NAMES, &[&oids, &tables, &taken])
+            .await?
+            .iter()
+            .map(|row| row.try_get(0))
+            .collect::<Result<_, _>>()?;
         names.extend(types.keys().cloned());
         let partitions = client.query(PARTITIONS, &[&tables]).await?.iter().map(partition).collect::<Result<_, _>>()?;
         let values = client.query(VALUES, &[]).await?.iter().map(value).collect::<Result<_, _>>()?;
         let listed = client.query(LISTED, &[]).await?.iter().map(listed).collect::<Result<_, _>>()?;
-        Ok(Self { types, columns, names, partitions, values, listed })
+        Ok(Self { types, columns, row_types, names, partitions, values, listed })
     }
 }
 
@@ -100,6 +109,18 @@ SELECT n.nspname::text, c.relname::text, a.attname::text, a.atttypid
                     WHERE e.attrelid = c.oid AND e.atttypid = ANY ($1::oid[]) AND NOT e.attisdropped))
  ORDER BY n.nspname, c.relname, a.attnum";
 
+const ROW_TYPES: &str = "
+WITH RECURSIVE holds (oid) AS (
+  SELECT unnest($1::oid[])
+   UNION
+  SELECT t.oid
+    FROM holds h
+    JOIN pg_catalog.pg_type t
+      ON t.typbasetype = h.oid OR t.typelem = h.oid
+      OR t.typtype = 'c' AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                                      WHERE a.attrelid = t.typrelid AND a.atttypid = h.oid AND NOT a.attisdropped))
+SELECT h.oid FROM holds h WHERE h.oid <> ALL ($1::oid[]) AND h.oid <> 0";
+
 // From relations with encrypted columns along views, rules, partitions, parents, and functions whose bodies PostgreSQL knows.
 const NAMES: &str = "
 WITH RECURSIVE reach (classid, objid) AS (
@@ -113,7 +134,7 @@ WITH RECURSIVE reach (classid, objid) AS (
   SELECT 'pg_catalog.pg_proc'::regclass::oid, p.oid
     FROM pg_catalog.pg_proc p
    WHERE p.pronamespace <> 'strongroom'::regnamespace
-     AND (p.prorettype = ANY ($1::oid[]) OR p.proargtypes::oid[] && $1::oid[] OR p.proallargtypes && $1::oid[])
+     AND (p.prorettype = ANY ($3::oid[]) OR p.proargtypes::oid[] && $3::oid[] OR p.proallargtypes && $3::oid[])
   UNION
   SELECT next.classid, next.objid
     FROM reach r CROSS JOIN LATERAL (

@@ -35,7 +35,8 @@ pub(super) fn judge(manifest: &Manifest, facts: &Facts, epoch: u64) -> (Parts, V
         .collect();
     let keys: Vec<KnownKey> = manifest.keys.iter().map(|key| known_key(key, facts, &mut differences)).collect();
     differences.extend(mislisted(manifest, facts));
-    let in_use: Vec<&ColumnClass> = classes.values().map(AsRef::as_ref).collect();
+    let mut in_use: Vec<&ColumnClass> = classes.values().map(AsRef::as_ref).collect();
+    in_use.sort_by(|one, other| one.sql_name.cmp(&other.sql_name));
     let check = check_query(&expected, &in_use, manifest.sequence);
     let tables = tables(facts, &classes);
     let mut names = facts.names.clone();
@@ -46,6 +47,7 @@ pub(super) fn judge(manifest: &Manifest, facts: &Facts, epoch: u64) -> (Parts, V
         sequence: manifest.sequence,
         other_types: facts.types.values().flat_map(|found| [found.oid, found.array_oid]).filter(ours).collect(),
         classes: classes.into_values().collect(),
+        row_types: facts.row_types.clone(),
         names,
         tables,
         reordered: reordered(manifest, facts),

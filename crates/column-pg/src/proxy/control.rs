@@ -278,17 +278,17 @@ impl Keeper {
         reader.batch_execute("listen strongroom").await.map_err(|error| failed(&error))?;
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut current = self.read(reader, client).await?;
+        let mut current = self.read(reader, client, None).await?;
         *ever = true;
         let mut looks: u32 = 0;
         loop {
             tokio::select! {
-                () = self.again.notified() => current = self.read(reader, client).await?,
+                () = self.again.notified() => current = self.read(reader, client, Some(current)).await?,
                 _ = look.tick() => {
                     looks = looks.wrapping_add(1);
                     // New views and partitions make no difference, but have names.
                     if looks.is_multiple_of(LOOKS) || self.differs(reader, &current).await? {
-                        current = self.read(reader, client).await?;
+                        current = self.read(reader, client, Some(current)).await?;
                     }
                 }
             }
@@ -301,9 +301,19 @@ impl Keeper {
         Ok(differs != current.refused().is_some())
     }
 
-    async fn read(&self, reader: &Client, client: &Arc<Client>) -> Result<Arc<Catalogue>, ControlError> {
+    /// Reads the catalogue. Sessions hear of it when it is another one.
+    async fn read(
+        &self,
+        reader: &Client,
+        client: &Arc<Client>,
+        current: Option<Arc<Catalogue>>,
+    ) -> Result<Arc<Catalogue>, ControlError> {
         let catalogue =
             self.common.loader.load(reader).await.map_err(|error| ControlError::Failed(error.to_string()))?;
+        if let Some(current) = current.filter(|current| **current == catalogue) {
+            self.rounds.send_modify(|round| *round += 1);
+            return Ok(current);
+        }
         let catalogue = Arc::new(catalogue);
         let live = Live { catalogue: Arc::clone(&catalogue), client: Arc::clone(client) };
         self.trouble.send_replace(None);

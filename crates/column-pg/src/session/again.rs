@@ -1,7 +1,7 @@
 //! What was worked out for a prepared statement the last time it was bound and described. Programs bind the same few statements
 //! again and again, with the same formats, and the server describes their rows with the same bytes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
@@ -34,7 +34,8 @@ pub(super) struct Bound {
 struct Described {
     /// As the server sent it.
     message: Box<[u8]>,
-    catalogue: Arc<Catalogue>,
+    /// Which one it was; it is not kept for this.
+    catalogue: Weak<Catalogue>,
     mode: Encryption,
     bound: Option<Arc<Bound>>,
     /// As the client got it.
@@ -71,7 +72,7 @@ impl Again {
         let last = self.described.lock();
         let is_same = |last: &&Described| {
             *last.message == *message
-                && Arc::ptr_eq(&last.catalogue, catalogue)
+                && std::ptr::eq(last.catalogue.as_ptr(), Arc::as_ptr(catalogue))
                 && last.mode == mode
                 && last.bound.as_ref().map(Arc::as_ptr) == bound.map(Arc::as_ptr)
         };
@@ -88,7 +89,7 @@ impl Again {
     ) {
         *self.described.lock() = Some(Described {
             message: message.into(),
-            catalogue: Arc::clone(catalogue),
+            catalogue: Arc::downgrade(catalogue),
             mode,
             bound: bound.cloned(),
             shown: shown.into(),

@@ -95,6 +95,7 @@ impl Session {
             confirmed: false.into(),
             group: self.group.number,
             epoch: self.catalogue.epoch(),
+            catalogue: self.catalogues,
             mode: self.mode,
             generation: self.texts.generation(),
             gated: false,

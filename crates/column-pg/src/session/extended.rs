@@ -172,6 +172,7 @@ impl Session {
             confirmed: AtomicBool::new(false),
             group: self.group.number,
             epoch: self.catalogue.epoch(),
+            catalogue: self.catalogues,
             mode: self.mode,
             generation: self.texts.generation(),
             gated: false,
@@ -226,7 +227,7 @@ impl Session {
     /// Whether a statement was judged by another catalogue or in another mode, or its names may mean something else now.
     pub(super) fn out_of_date(&self, statement: &Statement) -> bool {
         (statement.gated && statement.generation != self.texts.generation())
-            || statement.epoch != self.catalogue.epoch()
+            || statement.catalogue != self.catalogues
             || statement.mode != self.mode
     }
 

@@ -159,6 +159,9 @@ impl Session {
             let text = format!("the statement makes text of the encrypted column \"{column}\"");
             return Judged::Refused(refusal::unsupported(&text));
         }
+        if let Some(function) = sql::making_rows(&tokens, &own) {
+            return Judged::Refused(refusal::unsupported(&format!("{function} may make rows with encrypted columns")));
+        }
         if let Some(table) = sql::positional(&tokens, &|name| catalogue.is_reordered(name)) {
             return Judged::Refused(refusal::reordered(table, "INSERT"));
         }

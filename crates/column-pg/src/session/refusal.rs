@@ -33,6 +33,15 @@ pub(super) fn foreign_type(oid: u32) -> Report {
     )
 }
 
+/// A literal or parameter that stands for whole rows.
+pub(super) fn rows() -> Report {
+    Report::new(
+        "0A000",
+        "a literal or parameter stands for a row, or rows, with an encrypted column",
+        "Nothing was sent. Give the columns one by one.",
+    )
+}
+
 /// A setting under which values cannot be read or written.
 pub(super) fn setting(name: &str, needed: &str) -> Report {
     Report::new(

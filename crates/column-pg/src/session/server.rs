@@ -102,8 +102,16 @@ impl Session {
             Some(Answer::DescribeStatement { statement, own, .. }) => (Arc::clone(statement), *own),
             _ => return Err(OUT_OF_ORDER),
         };
+        let takes_rows = self.mode != Encryption::Disabled && oids.iter().any(|oid| self.catalogue.is_row(*oid));
         let kinds = match self.kinds(oids.iter().copied()) {
             None => return Ok(Step::Wait),
+            Some(Ok(_)) if takes_rows => {
+                let _ = statement.refused.set(refusal::rows());
+                if !own {
+                    self.fail_result(&refusal::rows());
+                }
+                vec![Type::Plain; oids.len()]
+            }
             Some(Ok(kinds)) => kinds,
             Some(Err(report)) => {
                 let _ = statement.refused.set(report.clone());

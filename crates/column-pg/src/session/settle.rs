@@ -162,6 +162,9 @@ impl Session {
         };
         let mut replacements = Vec::new();
         for (given, parameter) in named.arguments.iter().zip(&parameters) {
+            if self.catalogue.is_row(parameter.oid) && !matches!(given, Given::Nothing) {
+                return Progress::Failed(refusal::rows().error());
+            }
             let Type::Class(class, shape) = &parameter.kind else { continue };
             if let Err(report) = self.servable() {
                 return Progress::Failed(report.error());

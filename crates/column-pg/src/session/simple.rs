@@ -50,7 +50,7 @@ impl Session {
             Err(error) => return Err(refusal::unreadable(&error)),
         };
         let mut job = QueryJob {
-            message: message.keep(),
+            message: Bytes::new(),
             sql: sql.into(),
             waiting: VecDeque::new(),
             replacements: Vec::new(),
@@ -73,6 +73,8 @@ impl Session {
         if job.waiting.iter().all(|(judged, _)| matches!(judged, Judged::Passes | Judged::PassesCopy)) {
             let copies = job.waiting.drain(..).filter(|(judged, _)| matches!(judged, Judged::PassesCopy));
             job.answer.copies = copies.map(|_| None).collect();
+        } else {
+            job.message = message.keep();
         }
         Ok(job)
     }

@@ -33,8 +33,10 @@ pub(super) struct Statement {
     pub(super) confirmed: AtomicBool,
     /// The group of messages in which it was parsed.
     pub(super) group: u64,
-    /// The catalogue it was judged by.
+    /// The epoch of the catalogue it was judged by.
     pub(super) epoch: u64,
+    /// Which of the session's catalogues that was.
+    pub(super) catalogue: u64,
     /// The mode it was judged in.
     pub(super) mode: Encryption,
     /// How often names had changed in this session.

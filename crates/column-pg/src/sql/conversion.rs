@@ -21,6 +21,28 @@ const TAKING_ANY: [&str; 14] = [
     "to_jsonb",
 ];
 
+/// Functions that make rows of a value, by the type of the rows.
+const MAKING_ROWS: [&str; 5] = [
+    "json_populate_record",
+    "json_populate_recordset",
+    "jsonb_populate_record",
+    "jsonb_populate_record_valid",
+    "jsonb_populate_recordset",
+];
+/// The same, by types that are written behind them.
+const MAKING_COLUMNS: [&str; 6] =
+    ["json_table", "json_to_record", "json_to_recordset", "jsonb_to_record", "jsonb_to_recordset", "xmltable"];
+
+/// The function by which `statement` may make cells of what is in JSON or XML. `is_own` knows the names of their types.
+pub fn making_rows<'t>(statement: &'t [Token<'_>], is_own: &dyn Fn(&str) -> bool) -> Option<&'t str> {
+    let names_own = || statement.iter().filter_map(Token::name).any(is_own);
+    statement.windows(2).find_map(|pair| {
+        let [token, open] = pair else { return None };
+        let name = token.name().filter(|_| is_mark(open, "("))?;
+        (MAKING_ROWS.contains(&name) || MAKING_COLUMNS.contains(&name) && names_own()).then_some(name)
+    })
+}
+
 /// The first encrypted column that `statement` makes text of: by a cast to another type than its own and `bytea`, by `||`, or by
 /// a function that takes any type. `is_column` knows the names of encrypted columns, `is_own` those of their types.
 pub fn converted<'t>(

@@ -221,6 +221,7 @@ const REFUSED: &[&str] = &[
     "SELECT * FROM patients WHERE ssn = ANY (ARRAY['canary', 'canary']::text[])",
     "SELECT * FROM patients WHERE ssn = ANY (ARRAY['canary' || 'canary'])",
     "SELECT * FROM patients WHERE ARRAY[ssn] = ARRAY['canary']",
+    "INSERT INTO patients (ssn) SELECT ALL (ARRAY['canary', 'canary'])",
     "SELECT * FROM patients WHERE ssn = 'canary' 'canary'",
     "SELECT * FROM patients WHERE age = 4711 + 4711",
     "SELECT * FROM patients WHERE age > 4711",

@@ -9,7 +9,11 @@ use crate::sql::token::{Kind, Token};
 pub(super) fn array_at(sql: &str, tokens: &[Token<'_>], at: usize) -> Option<(Literal, usize)> {
     let first = tokens.get(at).filter(|token| token.is_word("array"))?;
     let compared = match tokens.get(..at)? {
-        [.., word, open] => open.is_mark("(") && ["any", "some", "all"].iter().any(|own| word.is_word(own)),
+        [.., operator, word, open] => {
+            // `SELECT ALL (…)` compares nothing.
+            let compares = matches!(operator.kind, Kind::Operator(_)) || operator.is_mark(")");
+            compares && open.is_mark("(") && ["any", "some", "all"].iter().any(|own| word.is_word(own))
+        }
         _ => false,
     };
     if !compared || !tokens.get(at + 1)?.is_mark("[") {

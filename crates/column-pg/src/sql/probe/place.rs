@@ -14,7 +14,12 @@ pub(super) fn literals<'a>(sql: &'a str, statement: &[Token<'a>]) -> Vec<(Litera
     let mut array_end = 0;
     for at in 0..statement.len() {
         if let Some((array, end)) = list::array_at(sql, statement, at) {
-            let place = Place { type_name: None, neighbour: Neighbour::Equality, surroundings: [None, None] };
+            // With what it is compared.
+            let text = |back: usize| {
+                at.checked_sub(back).and_then(|at| statement.get(at)).map_or("", |token| token.span.of(sql))
+            };
+            let surroundings = [Some([text(4), text(3)]), None];
+            let place = Place { type_name: None, neighbour: Neighbour::Equality, surroundings };
             found.push((array, place));
             array_end = end;
         } else if at < array_end {

@@ -163,3 +163,38 @@ async fn statements_that_cannot_be_sure_are_refused_before_anything_is_sent() {
     assert_eq!(psql(&stage, "select value from secrets order by id").await.0, "seed-1\nseed-2");
     stage.assert_nowhere(&["CANARY"]);
 }
+
+/// A row or a document may hold a value of any column: what is in it is not looked at, so it does not go.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_and_documents_carry_no_values() {
+    let test = "rows_and_documents_carry_no_values";
+    let tables = format!(
+        "{TABLES}; create domain only_secrets as secrets; create type pair as (s secrets, n int);
+         create function kind_of(s secrets) returns text language sql as 'select $1.kind::text';
+         create table plain (id int, name text); insert into plain values (1, 'x')"
+    );
+    let Some(stage) = Stage::new(test, &tables, COLUMNS, Encryption::Enabled).await else { return };
+    for statement in [
+        "insert into secrets select ('(7,CANARY-row,x)'::secrets).*",
+        "insert into secrets select (('(\"(7,CANARY-row,x)\",1)'::pair).s).*",
+        "insert into secrets select (s).* from unnest('{\"(7,CANARY-row,x)\"}'::secrets[]) s",
+        "insert into secrets select (('(7,CANARY-row,x)'::only_secrets)::secrets).*",
+        "select kind_of('(7,x,CANARY-argument)')",
+        "insert into secrets select * from json_populate_recordset(null::secrets, '[{\"id\": 7, \"value\": \"CANARY-json\"}]')",
+        "insert into secrets select * from jsonb_populate_record(null::secrets, '{\"id\": 7, \"value\": \"CANARY-json\"}')",
+        "select 1 from secrets where (value, id) = '(CANARY-record,1)'",
+        "select 1 from secrets where (value, id) = any (array['(CANARY-record,1)'])",
+        "select 1 from secrets s where s = any (array['(1,CANARY-record,x)'])",
+        "prepare p as select kind_of($1); execute p('(7,x,CANARY-argument)')",
+    ] {
+        let (out, complaint) = psql(&stage, statement).await;
+        let refused = complaint.contains("0A000") || complaint.contains("42883") || complaint.contains("42804");
+        assert!(out.lines().all(|line| line == "PREPARE") && refused, "{statement}: {out}{complaint}");
+    }
+    // Rows of other tables go as they are, also beside an encrypted one.
+    let others =
+        "insert into plain select * from json_to_recordset('[{\"id\": 2, \"name\": \"y\"}]') as x(id int, name text);
+        select p.name from secrets s join plain p using (id) where (p.id, p.name) in ((2, 'y')) and s.value = 'seed-2'";
+    assert_eq!(psql(&stage, others).await, ("INSERT 0 1\ny".into(), String::new()));
+    stage.assert_nowhere(&["CANARY"]);
+}
