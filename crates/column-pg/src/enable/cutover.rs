@@ -98,8 +98,14 @@ async fn attempt<S: ColumnKeySource>(work: &Work<'_, S>, client: &Client) -> Res
 
     let locked = Instant::now();
     let views = drop_views_and_lock(client, &work.plan).await?;
-    // Now no other part can come.
+    // Now no other part can come. One that came just before, or was away meanwhile, is done first.
     let parts = Part::of(client, &work.plan).await?;
+    for part in &parts {
+        let indexed = is_valid(client, &part.schema, &part.dirty_index()).await? == Some(true);
+        if !indexed || !part.is_watched(client, &work.plan).await? {
+            return Ok(Attempt::TooMuch);
+        }
+    }
     let mut converted = 0;
     for part in &parts {
         let statement = prepare_write(work, part).await?;
@@ -115,8 +121,10 @@ async fn attempt<S: ColumnKeySource>(work: &Work<'_, S>, client: &Client) -> Res
         }
     }
     for part in &parts {
-        let dirty = format!("DROP INDEX IF EXISTS {}", qualified(&part.schema, &part.dirty_index()));
-        client.batch_execute(&dirty).await.map_err(&failed)?;
+        let dirty = format!("DROP INDEX {}", qualified(&part.schema, &part.dirty_index()));
+        for statement in part.unwatch(&work.plan).iter().chain([&dirty]) {
+            client.batch_execute(statement).await.map_err(&failed)?;
+        }
     }
     change_all_places(work, client).await?;
     for index in &work.plan.indexes {

@@ -17,11 +17,26 @@ pub(super) async fn first_pass<S: Sync>(work: &Work<'_, S>) -> Result<u64, Enabl
     let (mut rows, begun) = (0, Instant::now());
     let mut lag = Lag::new(work.options.max_standby_lag);
     for part in Part::of(&work.reader.client, &work.plan).await? {
-        rows = pass_over(work, &part, (rows, begun), &mut lag).await?;
+        let done = pass_over(work, &part, (rows, begun), &mut lag).await;
+        rows = unless_gone(work, &part, done, rows).await?;
     }
     work.tell("fill", rows, begun);
     note(work, "fill", rows).await?;
     Ok(rows)
+}
+
+/// What was done with a part; a partition that was dropped or detached meanwhile is done with.
+pub(super) async fn unless_gone<S, T>(
+    work: &Work<'_, S>,
+    part: &Part,
+    done: Result<T, EnableError>,
+    otherwise: T,
+) -> Result<T, EnableError> {
+    match done {
+        Err(error) if !part.is_gone(&work.writer.client, &work.plan).await? => Err(error),
+        Err(_) => Ok(otherwise),
+        done => done,
+    }
 }
 
 /// The same over one part; how many rows were written so far.
@@ -31,6 +46,7 @@ async fn pass_over<S: Sync>(
     (mut rows, begun): (u64, Instant),
     lag: &mut Lag,
 ) -> Result<u64, EnableError> {
+    part.watch(&work.writer.client, &work.plan).await?;
     let blocks = blocks(&work.reader.client, part.oid).await?;
     let statement = prepare_write(work, part).await?;
     let (send, mut receive) = mpsc::channel(WAITING);
@@ -105,23 +121,29 @@ fn next_step(step: i64, rows: usize, bytes: usize) -> i64 {
     if rows * 3 < ROWS * 2 && bytes * 2 < BYTES { (step * 2).min(MOST_STEP) } else { step }
 }
 
-/// An index that only has rows with work to do, so that the last ones are found at once.
+/// Makes the indexes by which the last rows are found at once.
 pub(super) async fn index_dirty<S>(work: &Work<'_, S>) -> Result<(), EnableError> {
-    let failed = EnableError::while_("make the index of rows that are left");
-    let client = &work.writer.client;
-    for part in Part::of(client, &work.plan).await? {
-        let name = part.dirty_index();
-        if is_valid(client, &part.schema, &name).await? == Some(true) {
-            continue;
-        }
-        // One that an interrupted run left is not usable.
-        let drop = format!("DROP INDEX IF EXISTS {}", qualified(&part.schema, &name));
-        client.batch_execute(&drop).await.map_err(&failed)?;
-        let (name, table, dirty) = (identifier(&name), part.sql(), work.plan.dirty(""));
-        let create = format!("CREATE INDEX CONCURRENTLY {name} ON {table} ((true)) WHERE {dirty}");
-        client.batch_execute(&create).await.map_err(&failed)?;
+    for part in Part::of(&work.writer.client, &work.plan).await? {
+        let done = index_part(work, &part).await;
+        unless_gone(work, &part, done, ()).await?;
     }
     Ok(())
+}
+
+/// An index that only has rows with work to do.
+async fn index_part<S>(work: &Work<'_, S>, part: &Part) -> Result<(), EnableError> {
+    let failed = EnableError::while_("make the index of rows that are left");
+    let client = &work.writer.client;
+    let name = part.dirty_index();
+    if is_valid(client, &part.schema, &name).await? == Some(true) {
+        return Ok(());
+    }
+    // One that an interrupted run left is not usable.
+    let drop = format!("DROP INDEX IF EXISTS {}", qualified(&part.schema, &name));
+    client.batch_execute(&drop).await.map_err(&failed)?;
+    let (name, table, dirty) = (identifier(&name), part.sql(), work.plan.dirty(""));
+    let create = format!("CREATE INDEX CONCURRENTLY {name} ON {table} ((true)) WHERE {dirty}");
+    client.batch_execute(&create).await.map_err(&failed)
 }
 
 /// Whether an index is usable; none when it is not there.
@@ -139,19 +161,37 @@ pub(super) async fn later_passes<S: Sync>(work: &Work<'_, S>) -> Result<u64, Ena
     let mut rows = 0;
     let mut lag = Lag::new(work.options.max_standby_lag);
     for part in Part::of(&work.writer.client, &work.plan).await? {
-        let statement = prepare_write(work, &part).await?;
-        for _ in 0..MOST_PASSES {
-            let (found, written) = some(work, &part, &statement, ROWS).await?;
-            rows += written;
-            work.tell("changed rows", rows, begun);
-            if found < FEW {
-                break;
-            }
-            lag.wait(work, rows, begun).await?;
-            if written == 0 {
-                // All of them are held by transactions of others.
-                tokio::time::sleep(PAUSE).await;
-            }
+        let done = later_pass(work, &part, (rows, begun), &mut lag).await;
+        rows = unless_gone(work, &part, done, rows).await?;
+    }
+    Ok(rows)
+}
+
+/// The same over one part; one that has come since the first pass is read wholly before.
+async fn later_pass<S: Sync>(
+    work: &Work<'_, S>,
+    part: &Part,
+    (mut rows, begun): (u64, Instant),
+    lag: &mut Lag,
+) -> Result<u64, EnableError> {
+    let client = &work.writer.client;
+    let indexed = is_valid(client, &part.schema, &part.dirty_index()).await? == Some(true);
+    if !indexed || !part.is_watched(client, &work.plan).await? {
+        rows = pass_over(work, part, (rows, begun), lag).await?;
+        index_part(work, part).await?;
+    }
+    let statement = prepare_write(work, part).await?;
+    for _ in 0..MOST_PASSES {
+        let (found, written) = some(work, part, &statement, ROWS).await?;
+        rows += written;
+        work.tell("changed rows", rows, begun);
+        if found < FEW {
+            break;
+        }
+        lag.wait(work, rows, begun).await?;
+        if written == 0 {
+            // All of them are held by transactions of others.
+            tokio::time::sleep(PAUSE).await;
         }
     }
     Ok(rows)

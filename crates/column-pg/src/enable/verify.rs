@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
 use super::error::EnableError;
-use super::fill::blocks;
+use super::fill::{blocks, unless_gone};
 use super::machine::{Direction, Verification, Work};
 use super::page::{Converter, source};
 use super::part::Part;
@@ -17,7 +17,8 @@ use crate::catalogue::quote::identifier;
 pub(super) async fn verify<S: Sync>(work: &Work<'_, S>) -> Result<u64, EnableError> {
     let (mut compared, begun) = (0, Instant::now());
     for part in Part::of(&work.reader.client, &work.plan).await? {
-        compared = verify_part(work, &part, (compared, begun)).await?;
+        let done = verify_part(work, &part, (compared, begun)).await;
+        compared = unless_gone(work, &part, done, compared).await?;
     }
     work.tell("verify", compared, begun);
     Ok(compared)

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::Mutex;
 use strongroom_column_pg::catalogue::Loader;
-use strongroom_column_pg::enable::{Direction, Options};
+use strongroom_column_pg::enable::{Direction, Observer, Options, Progress, Target, run};
 use tokio_postgres::Client;
 
 use super::scene::{Scene, options};
@@ -113,4 +114,61 @@ async fn a_partitioned_table_is_encrypted_and_decrypted_again() {
     let values = "select count(*) from messages where (body = 'body ' || id or body like 'turn %') and (sender is null or sender = 'sender ' || id)";
     assert_eq!(scene.sql(values), "6000");
     assert_eq!(scene.sql(left), "0|0|0");
+}
+
+/// Told of each phase, does something to the database in its midst.
+struct Meddler {
+    postgres: Arc<Scene>,
+    done: Mutex<Vec<&'static str>>,
+}
+
+const MEDDLING: &[(&str, &str)] = &[
+    // What is changed while nothing watches; a partition that is gone; one that comes with rows.
+    (
+        "verify",
+        "alter table messages detach partition messages_old; update messages_old set body = 'changed apart' where id % 7 = 0;
+         alter table messages attach partition messages_old for values from (minvalue) to ('2024-01-01')",
+    ),
+    ("changed rows", "drop table messages_2024_odd"),
+    (
+        "changed rows",
+        "create table messages_2030 (like messages including defaults); insert into messages_2030 (id, at, body, sender, size)
+         select i, '2030-01-01', 'body ' || i, null, 0 from generate_series(100001, 103000) i;
+         alter table messages attach partition messages_2030 for values from ('2030-01-01') to ('2031-01-01')",
+    ),
+];
+
+impl Observer for Meddler {
+    fn remark(&self, _: &str) {}
+
+    fn progress(&self, progress: &Progress) {
+        let mut done = self.done.lock();
+        for (phase, script) in MEDDLING {
+            if *phase == progress.phase && !done.contains(script) {
+                done.push(script);
+                self.postgres.sql(script);
+                return;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_come_and_go_meanwhile() {
+    let test = "partitions_come_and_go_meanwhile";
+    let Some(scene) = Scene::new(test, TABLES).await else { return };
+    let scene = Arc::new(scene);
+    let left = scene.sql("select count(*) from messages").parse::<i64>().unwrap()
+        - scene.sql("select count(*) from messages_2024_odd").parse::<i64>().unwrap();
+    let targets: Vec<Target> = COLUMNS.iter().map(|column| column.parse().unwrap()).collect();
+    let meddler = Meddler { postgres: Arc::clone(&scene), done: Mutex::default() };
+    run(&scene.dsn(), scene.keys.as_ref(), &targets, &options(Direction::Enable), &meddler).await.unwrap();
+    assert_eq!(meddler.done.lock().len(), MEDDLING.len());
+    scene.disable(&["public.messages.body", "public.messages.sender"]).await.unwrap();
+    let values = "select count(*), count(*) filter (where body = 'changed apart'), count(*) filter (where id > 100000) from messages
+        where body = case when id % 7 = 0 and at < '2024-01-01' then 'changed apart' else 'body ' || id end";
+    let apart = "select count(*) from messages where id % 7 = 0 and at < '2024-01-01'";
+    assert_eq!(scene.sql(values), format!("{}|{}|3000", left + 3000, scene.sql(apart)));
+    let notes = "select count(*) from pg_description where description like 'strongroom %'";
+    assert_eq!(scene.sql(notes), "0");
 }
