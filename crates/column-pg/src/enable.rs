@@ -25,6 +25,7 @@ pub mod setup;
 pub mod status;
 mod table;
 pub mod target;
+mod tree;
 mod verify;
 mod views;
 

@@ -147,7 +147,7 @@ pub(super) async fn rehearse<S>(work: &Work<'_, S>) -> Result<(), EnableError> {
         client.batch_execute("BEGIN; SET LOCAL lock_timeout = '2s'").await.map_err(&failed)?;
         let outcome = async {
             let columns: Vec<String> = work.plan.columns.iter().map(|column| column.name.clone()).collect();
-            if View::read(client, work.plan.oid, &columns).await?.is_empty() {
+            if !work.plan.partitioned && View::read(client, work.plan.oid, &columns).await?.is_empty() {
                 return Ok(());
             }
             let views = drop_views_and_lock(client, &work.plan).await?;
@@ -181,7 +181,7 @@ async fn change_all_places<S>(work: &Work<'_, S>, client: &Client) -> Result<(),
 /// Whether the columns will stand in another order after the swap.
 async fn changes_order(client: &Client, plan: &TablePlan) -> Result<bool, EnableError> {
     let failed = EnableError::while_("read the order of columns");
-    let parts = Part::of(client, plan).await?;
+    let parts = Part::members(client, plan.oid).await?;
     for oid in parts.iter().map(|part| part.oid).chain([plan.oid]) {
         let rows = client.query(ORDER, &[&oid]).await.map_err(&failed)?;
         let names: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(&failed)?;

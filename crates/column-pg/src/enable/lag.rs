@@ -74,7 +74,10 @@ async fn tell_of_hidden<S>(work: &Work<'_, S>) -> Result<(), EnableError> {
 
 const FURTHEST: &str = "
 SELECT coalesce(nullif(application_name, ''), host(client_addr), pid::text), pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint
-  FROM pg_stat_replication WHERE replay_lsn IS NOT NULL ORDER BY 2 DESC LIMIT 1";
+  FROM pg_stat_replication r
+ WHERE replay_lsn IS NOT NULL
+   AND NOT EXISTS (SELECT FROM pg_replication_slots s WHERE s.active_pid = r.pid AND s.slot_type = 'logical')
+ ORDER BY 2 DESC LIMIT 1";
 // To whom they are hidden even their states are.
 const HIDDEN: &str = "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE state IS NULL)";
 const LOOK: Duration = Duration::from_millis(250);

@@ -84,8 +84,17 @@ impl Part {
 
     /// The partitions of a table that have none themselves.
     pub async fn partitions(client: &Client, table: u32) -> Result<Vec<Self>, EnableError> {
+        Self::below(client, table, true).await
+    }
+
+    /// All partitions of a table, also those that have some themselves.
+    pub async fn members(client: &Client, table: u32) -> Result<Vec<Self>, EnableError> {
+        Self::below(client, table, false).await
+    }
+
+    async fn below(client: &Client, table: u32, leaves: bool) -> Result<Vec<Self>, EnableError> {
         let failed = EnableError::while_("read the partitions");
-        let rows = client.query(PARTITIONS, &[&table]).await.map_err(&failed)?;
+        let rows = client.query(PARTITIONS, &[&table, &leaves]).await.map_err(&failed)?;
         let part = |row: &tokio_postgres::Row| {
             Ok(Self { oid: row.try_get(0)?, schema: row.try_get(1)?, name: row.try_get(2)?, rows: row.try_get(3)? })
         };
@@ -115,4 +124,4 @@ SELECT c.oid, n.nspname::text, c.relname::text, greatest(c.reltuples, 0)::bigint
   FROM pg_partition_tree($1::oid::regclass) t
   JOIN pg_class c ON c.oid = t.relid
   JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE t.isleaf AND c.relkind <> 'p' ORDER BY c.oid";
+ WHERE c.oid <> $1 AND (NOT $2 OR c.relkind <> 'p') ORDER BY c.oid";

@@ -67,7 +67,7 @@ async fn in_transaction<S: ColumnKeySource>(work: &Work<'_, S>) -> Result<Vec<Ar
         }
         // Also for what replication or another session of this kind writes.
         let trigger = column.trigger(&work.plan);
-        for table in Part::of(client, &work.plan).await?.iter().map(Part::sql).chain([work.plan.sql()]) {
+        for table in Part::members(client, work.plan.oid).await?.iter().map(Part::sql).chain([work.plan.sql()]) {
             let [insert, update] = ["i", "u"].map(|end| identifier(&format!("{trigger}_{end}")));
             let enable = format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {insert}, ENABLE ALWAYS TRIGGER {update}");
             client.batch_execute(&enable).await.map_err(&failed)?;

@@ -5,6 +5,7 @@ use tokio_postgres::Client;
 use super::cutover::{PAUSE, again};
 use super::error::EnableError;
 use super::machine::{Direction, Observer, Options, Progress};
+use super::part::Part;
 use super::table::TablePlan;
 use super::target::Target;
 use crate::catalogue::quote::{identifier, qualified};
@@ -53,7 +54,8 @@ pub(super) async fn resume(
         let oid = row.try_get(0).map_err(&failed)?;
         let (schema, name) = (target.schema.clone(), target.table.clone());
         let (columns, indexes) = (Vec::new(), Vec::new());
-        let plan = TablePlan { schema, name, oid, partitioned: false, columns, indexes, rows: 0 };
+        let partitioned = !Part::partitions(client, oid).await?.is_empty();
+        let plan = TablePlan { schema, name, oid, partitioned, columns, indexes, rows: 0 };
         clean(client, &plan, options, observer).await?;
         let finished = "UPDATE strongroom.migration_job SET phase = 'done', updated = now(), finished = now() \
                         WHERE relation = $1::oid::regclass AND column_name = $2 AND finished IS NULL";
@@ -96,7 +98,14 @@ async fn rewrite(
     let table = format!("{}.{}", plan.schema, plan.name);
     if options.direction == Direction::Enable && options.vacuum_full {
         observer.progress(&Progress { table, phase: "write the table anew", done: 0, expected: 0, per_second: 0 });
-        patiently(client, plan, &format!("VACUUM (FULL, ANALYZE) {}", plan.sql())).await
+        // One by one: what is done need not be done again when another is held.
+        for part in Part::of(client, plan).await? {
+            let done = patiently(client, plan, &format!("VACUUM (FULL, ANALYZE) {}", part.sql())).await;
+            if done.is_err() && !part.is_gone(client, plan).await? {
+                return done;
+            }
+        }
+        patiently(client, plan, &format!("ANALYZE {}", plan.sql())).await
     } else {
         patiently(client, plan, &format!("VACUUM (ANALYZE) {}", plan.sql())).await
     }

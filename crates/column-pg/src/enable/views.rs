@@ -1,12 +1,15 @@
 //! Views over columns that change. PostgreSQL lets no column go that a view shows, so they are dropped in the transaction of the
 //! swap and made again in it, with all they had; nobody sees the database without them.
 
+use std::collections::HashSet;
+
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 use super::error::EnableError;
 use super::table::TablePlan;
+use super::tree::Telltale;
 use crate::catalogue::quote::qualified;
-use crate::sql;
 
 /// A view, and the statements that make it again.
 pub(super) struct View {
@@ -17,8 +20,6 @@ pub(super) struct View {
     pub(super) obstacles: Vec<String>,
     create: String,
     owner: String,
-    /// How often it makes text of what is none, or something else of text.
-    conversions: i64,
 }
 
 impl View {
@@ -45,10 +46,12 @@ impl View {
         let kind: String = row.try_get(3)?;
         let (is_owner, of_extension, is_labelled): (bool, bool, bool) =
             (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?);
+        let is_temporary: bool = row.try_get(10)?;
         let drop = "drop it, and make it again afterwards";
         let checks = [
             (kind == "m", format!("the materialized view {name} keeps its values in clear: {drop}")),
             (kind != "m" && kind != "v", format!("a rule of {name} looks at it: {drop}")),
+            (is_temporary, format!("the temporary view {name} of a session shows it: end that session")),
             (!is_owner, format!("the view {name} shows it, which only the view's owner can make again")),
             (of_extension, format!("the view {name} shows it, which belongs to an extension")),
             (is_labelled, format!("the view {name} shows it, which has security labels: {drop}")),
@@ -57,8 +60,7 @@ impl View {
         let (options, definition): (Option<Vec<String>>, String) = (row.try_get(7)?, row.try_get(8)?);
         let options = options.map(|options| format!(" WITH ({})", options.join(", "))).unwrap_or_default();
         let create = format!("CREATE VIEW {name}{options} AS {definition}");
-        let (oid, owner, conversions) = (row.try_get(0)?, row.try_get(9)?, row.try_get(10)?);
-        Ok(Self { oid, name, obstacles, create, owner, conversions })
+        Ok(Self { oid: row.try_get(0)?, owner: row.try_get(9)?, name, obstacles, create })
     }
 }
 
@@ -114,29 +116,47 @@ impl Dropped {
             }
         }
         self.judge(client).await?;
+        self.plan(client).await?;
         client.batch_execute("SET LOCAL search_path = pg_catalog, pg_temp").await.map_err(&failed)
     }
 
     /// PostgreSQL takes some views over cells that show what nobody wants to see: the text of a cell.
     async fn judge(&self, client: &Client) -> Result<(), EnableError> {
         let failed = EnableError::while_("look at a view");
+        let telltale = Telltale {
+            types: words(client, TYPES).await?,
+            rows: words(client, ROWS).await?,
+            functions: words(client, FUNCTIONS).await?,
+        };
         let mut found = Vec::new();
         for (view, _) in &self.0 {
-            let row = client.query_one(MADE, &[&view.name]).await.map_err(&failed)?;
-            let (definition, conversions): (String, i64) =
-                (row.try_get(0).map_err(&failed)?, row.try_get(1).map_err(&failed)?);
-            let encrypted: Vec<String> = row.try_get(2).map_err(&failed)?;
-            let tokens = sql::scan(&definition).unwrap_or_default();
-            let is_column = |name: &str| encrypted.iter().any(|column| column == name);
-            let column = sql::converted(&tokens, &is_column, &|name| name == "strongroom");
-            if conversions > view.conversions || column.is_some() {
+            let row = client.query_one(TREE, &[&view.name]).await.map_err(&failed)?;
+            let tree: String = row.try_get(0).map_err(&failed)?;
+            if telltale.shows_in(&tree) {
                 found.push(view.name.as_str());
             }
         }
         if found.is_empty() {
             return Ok(());
         }
-        Err(impossible(&found.join(", "), "text would be made of cells, or cells of text"))
+        Err(impossible(&found.join(", "), "text would be made of cells, cells of text, or whole rows be shown"))
+    }
+
+    /// A view that can be made need not be one that can be read: cells have no order.
+    async fn plan(&self, client: &Client) -> Result<(), EnableError> {
+        let failed = EnableError::while_("look at a view");
+        for (view, _) in &self.0 {
+            client.batch_execute("SAVEPOINT strongroom_view").await.map_err(&failed)?;
+            match client.batch_execute(&format!("EXPLAIN SELECT * FROM {}", view.name)).await {
+                // Whoever may not read it does not find out.
+                Err(error) if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                    return Err(not_made(view, error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+            client.batch_execute("ROLLBACK TO SAVEPOINT strongroom_view").await.map_err(&failed)?;
+        }
+        Ok(())
     }
 }
 
@@ -148,10 +168,17 @@ fn impossible(views: &str, why: &str) -> EnableError {
     }
 }
 
+/// Numbers of types or functions, as trees have them.
+async fn words(client: &Client, query: &str) -> Result<HashSet<String>, EnableError> {
+    let failed = EnableError::while_("read the types of cells");
+    let rows = client.query(query, &[]).await.map_err(&failed)?;
+    rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(failed)
+}
+
 fn not_made(view: &View, error: tokio_postgres::Error) -> EnableError {
     match error.as_db_error() {
-        // Syntax error or access rule violation: types and operators that are not there.
-        Some(answer) if answer.code().code().starts_with("42") => {
+        // Types and operators that are not there, and what takes an order.
+        Some(answer) if ["42", "0A"].iter().any(|class| answer.code().code().starts_with(class)) => {
             impossible(&view.name, &format!("{} ({})", answer.message(), answer.code().code()))
         }
         _ => EnableError::while_("make a view again")(error),
@@ -163,9 +190,12 @@ WITH RECURSIVE reached (oid, depth) AS (
     SELECT w.ev_class, 1
       FROM pg_depend d
       JOIN pg_rewrite w ON w.oid = d.objid
-      JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+      JOIN pg_class c ON c.oid = d.refobjid
+      LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
      WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
-       AND d.refobjid = $1 AND a.attname = ANY ($2) AND w.ev_class <> $1
+       AND d.refobjid = $1 AND w.ev_class <> $1
+       AND (a.attname = ANY ($2)
+            OR w.ev_action::text LIKE '%:varattno 0 :vartype ' || c.reltype || ' %')
      UNION
     SELECT w.ev_class, r.depth + 1
       FROM reached r
@@ -176,25 +206,42 @@ WITH RECURSIVE reached (oid, depth) AS (
 SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, pg_has_role(c.relowner, 'USAGE'),
        EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'),
        EXISTS (SELECT FROM pg_seclabel l WHERE l.classoid = 'pg_class'::regclass AND l.objoid = c.oid),
-       c.reloptions, coalesce(pg_get_viewdef(c.oid), ''), quote_ident(pg_get_userbyid(c.relowner)),
-       (SELECT count(*) FROM pg_rewrite w, regexp_matches(w.ev_action::text, '[{]COERCEVIAIO |:opno (2779|2780) ', 'g')
-         WHERE w.ev_class = c.oid AND w.rulename = '_RETURN')
+       c.reloptions, coalesce(pg_get_viewdef(c.oid), ''), quote_ident(pg_get_userbyid(c.relowner)), n.nspname LIKE 'pg\\_temp\\_%'
   FROM (SELECT oid, max(depth) AS depth FROM reached GROUP BY oid) r
   JOIN pg_class c ON c.oid = r.oid
   JOIN pg_namespace n ON n.oid = c.relnamespace
  ORDER BY r.depth DESC, c.oid";
 
-// A conversion by way of text, and the operators || of a text and anything (2779, 2780).
-const MADE: &str = "
-SELECT pg_get_viewdef(w.ev_class),
-       (SELECT count(*) FROM regexp_matches(w.ev_action::text, '[{]COERCEVIAIO |:opno (2779|2780) ', 'g')),
-       ARRAY (SELECT a.attname::text
-                FROM pg_depend d
-                JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-                JOIN pg_type t ON t.oid = a.atttypid
-               WHERE d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
-                 AND d.refobjid <> w.ev_class AND t.typnamespace = 'strongroom'::regnamespace)
-  FROM pg_rewrite w WHERE w.ev_class = $1::text::regclass AND w.rulename = '_RETURN'";
+const TREE: &str =
+    "SELECT w.ev_action::text FROM pg_rewrite w WHERE w.ev_class = $1::text::regclass AND w.rulename = '_RETURN'";
+
+/// Cells, and what is over them or holds them, to any depth.
+const TYPES: &str = "
+WITH RECURSIVE holds (oid) AS (
+    SELECT t.oid FROM pg_type t WHERE t.typnamespace = 'strongroom'::regnamespace AND t.typtype IN ('b', 'd')
+     UNION
+    SELECT t.oid
+      FROM holds h
+      JOIN pg_type t ON t.typbasetype = h.oid OR t.typelem = h.oid
+        OR t.typtype = 'c' AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.atttypid = h.oid AND NOT a.attisdropped))
+SELECT oid::text FROM holds";
+
+/// Rows that hold cells, and rows of subqueries, which may.
+const ROWS: &str = "
+SELECT '2249'
+ UNION
+SELECT c.reltype::text
+  FROM pg_class c
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_type t ON t.oid = a.atttypid
+ WHERE t.typnamespace = 'strongroom'::regnamespace AND c.reltype <> 0";
+
+/// From a type that stands for any to text, bytes or a document.
+const FUNCTIONS: &str = "
+SELECT p.oid::text
+  FROM pg_proc p
+ WHERE p.prorettype = ANY ('{text,varchar,bpchar,name,bytea,json,jsonb,xml,text[]}'::regtype[]::oid[])
+   AND EXISTS (SELECT FROM pg_type t WHERE t.oid = ANY (p.proargtypes) AND t.typtype = 'p')";
 
 /// What depends on a view, or on the type of its rows, and is no view: triggers, defaults, rules, functions, policies.
 const OTHERS: &str = "

@@ -33,7 +33,7 @@ pub(super) async fn look(
     if !Index::read(client, table, &names).await?.is_empty() {
         found.reasons.push("indexes of partitioned tables are not made again yet: drop those with the column, and make them again afterwards".to_owned());
     }
-    for part in Part::partitions(client, table).await? {
+    for part in Part::members(client, table).await? {
         let Some(facts) = ColumnFacts::read(client, part.oid, column).await? else { continue };
         let (place, sql) = (format!("{}.{}", part.schema, part.name), part.sql());
         let mut reasons = dependants::read(client, part.oid, facts.number).await?;

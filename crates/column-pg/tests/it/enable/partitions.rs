@@ -26,6 +26,8 @@ grant select (body) on public.messages to clerk;
 grant select (body) on public.messages_old to auditor;
 comment on column public.messages.body is 'what was said';
 comment on column public.messages_old.body is 'what was said long ago';
+grant select (sender) on public.messages_2024 to auditor;
+comment on column public.messages_2024.sender is 'who said it in 2024';
 insert into public.messages select i, date '2023-06-01' + i % 800, 'body ' || i, case when i % 5 > 0 then 'sender ' || i end, i % 2
   from generate_series(1, 6000) i;
 create view public.bodies as select id, body from public.messages;
@@ -93,6 +95,9 @@ async fn a_partitioned_table_is_encrypted_and_decrypted_again() {
         col_description('messages'::regclass, (select attnum from pg_attribute where attrelid = 'messages'::regclass and attname = 'body')),
         col_description('messages_old'::regclass, (select attnum from pg_attribute where attrelid = 'messages_old'::regclass and attname = 'body'))";
     assert_eq!(scene.sql(rights), "t|t|f|what was said|what was said long ago");
+    let inner = "select has_column_privilege('auditor', 'messages_2024', 'sender', 'select'), has_column_privilege('auditor', 'messages', 'sender', 'select'),
+        col_description('messages_2024'::regclass, (select attnum from pg_attribute where attrelid = 'messages_2024'::regclass and attname = 'sender'))";
+    assert_eq!(scene.sql(inner), "t|f|who said it in 2024");
     let left = "select (select count(*) from pg_class where relname like 'strongroom\\_%' and relnamespace = 'public'::regnamespace),
         (select count(*) from pg_trigger where tgname like '~strongroom%'),
         (select count(*) from pg_constraint where conname like 'strongroom%')";

@@ -19,6 +19,8 @@ create policy only_p on public.t using (p = current_user);
 insert into public.t (id, q, g) select x, (x % 3)::text, x % 2 = 0 from generate_series(1, 300) x;
 create table public.parts (id int, a text, b text) partition by range (id);
 create table public.parts_1 partition of public.parts for values from (0) to (10);
+create table public.parts_2 partition of public.parts for values from (10) to (20) partition by list (id);
+create materialized view public.of_inner as select b from public.parts_2;
 create index on public.parts (a);
 alter table public.parts_1 alter column a set not null, alter column b set default 'x';
 create view public.of_part as select b from public.parts_1;
@@ -86,6 +88,7 @@ async fn each_reason_is_said_and_nothing_is_touched() {
     said("public.parts.a", "partition public.parts_1: it asks for a value where its table does not");
     said("public.parts.a", "indexes of partitioned tables");
     said("public.parts.b", "partition public.parts_1: default value");
+    said("public.parts.b", "partition public.parts_2: the view \"public\".\"of_inner\" shows it");
     said("public.parts.b", "the view \"public\".\"of_part\" shows it");
     said("public.parts.b", "partition public.parts_1: it has an index with the column");
     said("public.parts_1.a", "name the table that it is a part of");
