@@ -136,32 +136,21 @@ async fn attempt<S: ColumnKeySource>(work: &Work<'_, S>, client: &Client) -> Res
     Ok(Attempt::Done(locked.elapsed()))
 }
 
-/// Drops the views over the columns, makes them again over the columns as they will be, and takes it all back: who has a view that
-/// does what cannot be done with cells hears of it before the table is filled.
+/// Makes the swap on columns that may be empty, in the transaction that is open, and takes it back: who has a view that does what
+/// cannot be done with cells hears of it before anything is kept.
 pub(super) async fn rehearse<S>(work: &Work<'_, S>) -> Result<(), EnableError> {
-    let client = &work.writer.client;
+    let (client, plan) = (&work.writer.client, &work.plan);
     let failed = EnableError::while_("rehearse the swap");
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        client.batch_execute("BEGIN; SET LOCAL lock_timeout = '2s'").await.map_err(&failed)?;
-        let outcome = async {
-            let columns: Vec<String> = work.plan.columns.iter().map(|column| column.name.clone()).collect();
-            if !work.plan.partitioned && View::read(client, work.plan.oid, &columns).await?.is_empty() {
-                return Ok(());
-            }
-            let views = drop_views_and_lock(client, &work.plan).await?;
-            change_all_places(work, client).await?;
-            views.make_again(client).await
-        };
-        let outcome = outcome.await;
-        client.batch_execute("ROLLBACK").await.map_err(&failed)?;
-        match outcome {
-            Ok(()) => return Ok(()),
-            Err(error) => again(error, tries, &work.plan)?,
-        }
-        tokio::time::sleep(PAUSE).await;
+    let columns: Vec<String> = plan.columns.iter().map(|column| column.name.clone()).collect();
+    if !plan.partitioned && View::read(client, plan.oid, &columns).await?.is_empty() {
+        return Ok(());
     }
+    // The table may be locked already, and queries lock views first: nobody waits so long that PostgreSQL sees a circle.
+    client.batch_execute("SAVEPOINT strongroom_rehearsal; SET LOCAL lock_timeout = '200ms'").await.map_err(&failed)?;
+    let views = drop_views_and_lock(client, plan).await?;
+    change_all_places(work, client).await?;
+    views.make_again(client).await?;
+    client.batch_execute("ROLLBACK TO SAVEPOINT strongroom_rehearsal").await.map_err(&failed)
 }
 
 async fn drop_views_and_lock(client: &Client, plan: &TablePlan) -> Result<Dropped, EnableError> {

@@ -218,7 +218,6 @@ impl<'a, S: ColumnKeySource> Work<'a, S> {
     async fn table(&mut self) -> Result<TableOutcome, EnableError> {
         let name = format!("{}.{}", self.plan.schema, self.plan.name);
         prepare::prepare(self).await?;
-        cutover::rehearse(self).await?;
         let begun = Instant::now();
         let rows = fill::first_pass(self).await?;
         let seconds = begun.elapsed().as_secs_f64().max(0.001);

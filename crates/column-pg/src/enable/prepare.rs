@@ -83,6 +83,7 @@ async fn in_transaction<S: ColumnKeySource>(work: &Work<'_, S>) -> Result<Vec<Ar
             client.execute(INSERT_COLUMN, parameters).await.map_err(&failed)?;
         }
     }
+    super::cutover::rehearse(work).await?;
     Ok(cell_keys)
 }
 
