@@ -11,7 +11,7 @@ use strongroom_column_pg::catalogue::{Loader, Memory, MemoryError};
 use strongroom_column_pg::connect::Dsn;
 use strongroom_column_pg::proxy::door::ClientTls;
 use strongroom_column_pg::proxy::upstream::{Place, Upstream};
-use strongroom_column_pg::proxy::{Proxy, Settings};
+use strongroom_column_pg::proxy::{Proxy, Settings, StartError};
 use strongroom_column_pg::session::Encryption;
 use strongroom_secret::harden::{self, HardeningReport};
 use tokio::signal::unix::{SignalKind, signal};
@@ -58,7 +58,16 @@ async fn serve(
     let mut reload = signal(SignalKind::hangup()).map_err(failed)?;
     let proxy = Proxy::start(settings, Arc::new(keys))
         .await
-        .map_err(|error| Failure::local("starting the proxy", error, "free the address or choose another one"))?;
+        .map_err(|error| {
+            let fix = match error {
+                StartError::Listen { .. } => "free the address or choose another one",
+                StartError::ListenLocally { .. } => {
+                    "have --socket-dir name a folder that is there, that this account may write to and whose name is short, \
+                     and end what listens there already"
+                }
+            };
+            Failure::local("starting the proxy", error, fix)
+        })?;
     tell(here, &proxy, hardening);
     loop {
         tokio::select! {
