@@ -17,6 +17,7 @@ use std::sync::Arc;
 use strongroom_column::Class;
 
 pub use check::check_query;
+pub(crate) use facts::row_types;
 pub use load::{LoadError, Loader};
 pub use memory::{Memory, MemoryError};
 

@@ -54,8 +54,7 @@ impl Facts {
         let types = client.query(TYPES, &[]).await?.iter().map(named_type).collect::<Result<HashMap<_, _>, _>>()?;
         let oids: Vec<u32> = types.values().flat_map(|found| [found.oid, found.array_oid]).collect();
         let columns = client.query(COLUMNS, &[&oids, &tables]).await?.iter().map(column).collect::<Result<_, _>>()?;
-        let row_types: Vec<u32> =
-            client.query(ROW_TYPES, &[&oids]).await?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        let row_types = row_types(client, &oids).await?;
         let taken: Vec<u32> = oids.iter().chain(&row_types).copied().collect();
         let mut names: Vec<String> = client
             .query(NAMES, &[&oids, &tables, &taken])
@@ -69,6 +68,11 @@ impl Facts {
         let listed = client.query(LISTED, &[]).await?.iter().map(listed).collect::<Result<_, _>>()?;
         Ok(Self { types, columns, row_types, names, partitions, values, listed })
     }
+}
+
+/// Types of rows with a column of these types, and arrays of and domains over them, to any depth.
+pub(crate) async fn row_types(client: &Client, of: &[u32]) -> Result<Vec<u32>, Error> {
+    client.query(ROW_TYPES, &[&of]).await?.iter().map(|row| row.try_get(0)).collect()
 }
 
 fn named_type(row: &Row) -> Result<(String, Type), Error> {

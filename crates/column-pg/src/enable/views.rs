@@ -10,6 +10,7 @@ use super::error::EnableError;
 use super::table::TablePlan;
 use super::tree::Telltale;
 use crate::catalogue::quote::qualified;
+use crate::catalogue::row_types;
 
 /// A view, and the statements that make it again.
 pub(super) struct View {
@@ -123,10 +124,13 @@ impl Dropped {
     /// PostgreSQL takes some views over cells that show what nobody wants to see: the text of a cell.
     async fn judge(&self, client: &Client) -> Result<(), EnableError> {
         let failed = EnableError::while_("look at a view");
+        let cells = numbers(client, CELLS).await?;
+        let rows = row_types(client, &cells).await.map_err(&failed)?;
         let telltale = Telltale {
-            types: words(client, TYPES).await?,
-            rows: words(client, ROWS).await?,
-            functions: words(client, FUNCTIONS).await?,
+            types: words(cells.iter().chain(&rows)),
+            // Rows of subqueries may hold cells, too.
+            rows: words(rows.iter().chain([&RECORD])),
+            functions: words(&numbers(client, FUNCTIONS).await?),
         };
         let mut found = Vec::new();
         for (view, _) in &self.0 {
@@ -168,11 +172,16 @@ fn impossible(views: &str, why: &str) -> EnableError {
     }
 }
 
-/// Numbers of types or functions, as trees have them.
-async fn words(client: &Client, query: &str) -> Result<HashSet<String>, EnableError> {
+/// Numbers of types or functions.
+async fn numbers(client: &Client, query: &str) -> Result<Vec<u32>, EnableError> {
     let failed = EnableError::while_("read the types of cells");
     let rows = client.query(query, &[]).await.map_err(&failed)?;
     rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(failed)
+}
+
+/// The same as trees have them.
+fn words<'n>(numbers: impl IntoIterator<Item = &'n u32>) -> HashSet<String> {
+    numbers.into_iter().map(u32::to_string).collect()
 }
 
 fn not_made(view: &View, error: tokio_postgres::Error) -> EnableError {
@@ -215,30 +224,17 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, pg_has_role(c.r
 const TREE: &str =
     "SELECT w.ev_action::text FROM pg_rewrite w WHERE w.ev_class = $1::text::regclass AND w.rulename = '_RETURN'";
 
-/// Cells, and what is over them or holds them, to any depth.
-const TYPES: &str = "
-WITH RECURSIVE holds (oid) AS (
-    SELECT t.oid FROM pg_type t WHERE t.typnamespace = 'strongroom'::regnamespace AND t.typtype IN ('b', 'd')
-     UNION
-    SELECT t.oid
-      FROM holds h
-      JOIN pg_type t ON t.typbasetype = h.oid OR t.typelem = h.oid
-        OR t.typtype = 'c' AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.atttypid = h.oid AND NOT a.attisdropped))
-SELECT oid::text FROM holds";
+/// Types of cells, and arrays of them.
+const CELLS: &str = "
+SELECT unnest(ARRAY[t.oid, t.typarray])
+  FROM pg_type t WHERE t.typnamespace = 'strongroom'::regnamespace AND t.typtype IN ('b', 'd') AND t.typelem = 0";
 
-/// Rows that hold cells, and rows of subqueries, which may.
-const ROWS: &str = "
-SELECT '2249'
- UNION
-SELECT c.reltype::text
-  FROM pg_class c
-  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-  JOIN pg_type t ON t.oid = a.atttypid
- WHERE t.typnamespace = 'strongroom'::regnamespace AND c.reltype <> 0";
+/// `record`.
+const RECORD: u32 = 2249;
 
 /// From a type that stands for any to text, bytes or a document.
 const FUNCTIONS: &str = "
-SELECT p.oid::text
+SELECT p.oid
   FROM pg_proc p
  WHERE p.prorettype = ANY ('{text,varchar,bpchar,name,bytea,json,jsonb,xml,text[]}'::regtype[]::oid[])
    AND EXISTS (SELECT FROM pg_type t WHERE t.oid = ANY (p.proargtypes) AND t.typtype = 'p')";
